@@ -1,0 +1,182 @@
+package afterpay
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/refund"
+)
+
+const provider = "afterpay"
+
+// Environment selects Afterpay's host and goes with its own credentials.
+type Environment string
+
+// The environments. Both serve all regions; the credentials decide. (developers.cash.app, API introduction)
+const (
+	Production Environment = "production" // https://global-api.afterpay.com
+	Sandbox    Environment = "sandbox"    // https://global-api-sandbox.afterpay.com
+)
+
+// Config is what a Client needs. All fields but those of Options, TokenSource and EnforceWindow are required.
+type Config struct {
+	refund.Options
+
+	Environment Environment
+	// MerchantID and SecretKey are the credentials, one pair per region and environment.
+	MerchantID string
+	SecretKey  refund.Secret
+	// TokenSource replaces SecretKey: the requests carry its bearer token.
+	TokenSource TokenSource
+	// Currency of the account: AUD, CAD, EUR, GBP, NZD or USD. Refunds in any other are refused before sending.
+	Currency string
+
+	// MerchantName, Platform and MerchantURL make the mandatory User-Agent. Platform is the shop system with its
+	// version, such as "MyShop/3.1".
+	MerchantName, Platform, MerchantURL string
+
+	// EnforceWindow refuses a refund later than 120 days after Order.PurchasedAt with ErrWindowExpired before
+	// sending. By default it is sent, because Afterpay refuses it safely itself, and time zones and contracts are
+	// its business; if it is accepted all the same, Refund.Warnings says so.
+	EnforceWindow bool
+}
+
+// TokenSource supplies OAuth2 access tokens. Safe for concurrent use; it caches and renews tokens itself.
+//
+// Afterpay's token endpoints are https://merchant-auth.afterpay.com/v2/oauth2/token and
+// https://merchant-auth-sandbox.afterpay.com/v2/oauth2/token, the scope is merchant_api_v2. With
+// golang.org/x/oauth2/clientcredentials (src := config.TokenSource(ctx)) the adapter is:
+//
+//	type tokens struct{ src oauth2.TokenSource }
+//	func (t tokens) Token(context.Context) (string, error) { tok, err := t.src.Token(); if err != nil { return "", err }; return tok.AccessToken, nil }
+type TokenSource interface {
+	Token(ctx context.Context) (string, error)
+}
+
+// Client refunds orders at Afterpay. Safe for concurrent use.
+type Client struct {
+	http          *httpx.Client
+	caps          refund.Capabilities
+	enforceWindow bool
+}
+
+// New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
+// ErrInvalidRequest that names the field.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	header := http.Header{
+		"Accept":     {"application/json"},
+		"User-Agent": {cfg.userAgent()},
+	}
+	var authorize func(context.Context, http.Header) error
+	basic := base64.StdEncoding.EncodeToString([]byte(cfg.MerchantID + ":" + cfg.SecretKey.Reveal()))
+	if cfg.TokenSource == nil {
+		header["Authorization"] = []string{"Basic " + basic}
+	} else {
+		authorize = bearer(cfg.TokenSource)
+	}
+	client, err := httpx.New(httpx.Config{
+		Provider:       provider,
+		Options:        cfg.Options,
+		BaseURL:        baseURL(cfg.Environment),
+		ConnectTimeout: connectTimeout,
+		WriteTimeout:   writeTimeout,
+		ReadTimeout:    readTimeout,
+		Header:         header,
+		Authorize:      authorize,
+		Secrets:        []string{cfg.SecretKey.Reveal(), basic},
+		RequestID:      []string{"Http-Correlation-Id", "Http_correlation_id"}, // recorded: solidus_afterpay
+		Classify:       classify,
+		InFlight:       http.StatusConflict,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Client{http: client, caps: capabilities(cfg.Currency), enforceWindow: cfg.EnforceWindow}, nil
+}
+
+func baseURL(e Environment) string {
+	if e == Sandbox {
+		return "https://global-api-sandbox.afterpay.com"
+	}
+	return "https://global-api.afterpay.com"
+}
+
+// currencies of Afterpay's accounts: today's enum, and EUR of the older global page. (Money object pages)
+func currencies() []string { return []string{"AUD", "CAD", "EUR", "GBP", "NZD", "USD"} }
+
+func (cfg *Config) check() error {
+	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+	switch {
+	case cfg.Environment != Production && cfg.Environment != Sandbox:
+		return bad("Environment", "must be afterpay.Production or afterpay.Sandbox")
+	case cfg.MerchantID == "":
+		return bad("MerchantID", "is empty; Afterpay issues it with the secret key")
+	case strings.ContainsAny(cfg.MerchantID, ":/();") || !word(cfg.MerchantID):
+		return bad("MerchantID", "has a space or one of : / ( ) ;, which its place in the headers does not allow")
+	case cfg.SecretKey.IsZero() && cfg.TokenSource == nil:
+		return bad("SecretKey", "is empty; set it, or TokenSource for OAuth2")
+	case !cfg.SecretKey.IsZero() && cfg.TokenSource != nil:
+		return bad("SecretKey", "is set beside TokenSource; set one of them")
+	case !slices.Contains(currencies(), cfg.Currency):
+		return bad("Currency", "must be the account's: one of "+strings.Join(currencies(), ", "))
+	case !comment(cfg.MerchantName):
+		return bad("MerchantName", "is empty or has one of ( ) ; /; the User-Agent needs it")
+	case strings.Count(cfg.Platform, "/") != 1 || !comment(strings.Replace(cfg.Platform, "/", "", 1)) ||
+		strings.HasPrefix(cfg.Platform, "/") || strings.HasSuffix(cfg.Platform, "/"):
+		return bad("Platform", `must be name/version, such as "MyShop/3.1"; the User-Agent needs it`)
+	}
+	if u, err := url.Parse(cfg.MerchantURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !word(cfg.MerchantURL) {
+		return bad("MerchantURL", `must be the shop's address, such as "https://shop.example"; the User-Agent needs it`)
+	}
+	return nil
+}
+
+// userAgent follows the documented pattern:
+// <Module>/<version> (<Platform>/<version>; <System>/<version>; <Merchantname>/<merchantId>) <merchant URL>.
+// (developers.cash.app, request headers)
+func (cfg *Config) userAgent() string {
+	ua := "refund-go/" + httpx.Version +
+		" (" + cfg.Platform + "; Go/" + strings.TrimPrefix(runtime.Version(), "go") + "; " + cfg.MerchantName + "/" + cfg.MerchantID + ") " + cfg.MerchantURL
+	if cfg.UserAgent != "" {
+		ua = cfg.UserAgent + " " + ua
+	}
+	return ua
+}
+
+// word reports whether s is visible ASCII without spaces; comment allows spaces, but not what delimits the comment of
+// a User-Agent.
+func word(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+func comment(s string) bool {
+	return !strings.ContainsAny(s, "();/") && word(strings.ReplaceAll(s, " ", ""))
+}
+
+func bearer(source TokenSource) func(context.Context, http.Header) error {
+	return func(ctx context.Context, h http.Header) error {
+		token, err := source.Token(ctx)
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped once, in httpx
+		}
+		h["Authorization"] = []string{"Bearer " + token}
+		return nil
+	}
+}
+
+// The documented timeouts. (Create Refund page: open 10 s, read 70 s; reads: open 10 s, read 20 s)
+const (
+	connectTimeout = 10 * time.Second
+	writeTimeout   = 70 * time.Second
+	readTimeout    = 20 * time.Second
+)

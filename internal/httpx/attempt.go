@@ -1,0 +1,265 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/multirefund/refund-go/refund"
+)
+
+// jsonType is shared by all requests; nobody writes to it.
+var jsonType = []string{"application/json"} //nolint:gochecknoglobals // read-only
+
+var errTooLarge = errors.New("the answer is larger than allowed")
+
+// exchange is what one Do has seen, over all of its attempts.
+type exchange struct {
+	client *Client
+	call   *Call
+
+	attempts int       // started
+	tries    int       // of those, how many may have reached the provider
+	first    time.Time // when the first of those began
+	last     time.Time // when the last of those ended
+	lost     bool      // an earlier attempt may have taken effect, and its answer says nothing about it
+
+	// The last attempt.
+	evidence evidence
+	sent     bool  // it may have reached the provider
+	err      error // the transport's
+	status   int   // 0 without an answer
+	header   http.Header
+	body     []byte
+	refusal  *Refusal // of an answer that is no success
+}
+
+// evidence is what the transport reported through httptrace. Hooks may run on other goroutines.
+type evidence struct {
+	asked   atomic.Bool // a connection was asked for: the transport reports
+	gotConn atomic.Bool // and was handed over
+	hooks   httptrace.ClientTrace
+}
+
+func (x *exchange) traced(ctx context.Context) context.Context {
+	x.evidence.hooks.GetConn = func(string) { x.evidence.asked.Store(true) }
+	x.evidence.hooks.GotConn = func(httptrace.GotConnInfo) { x.evidence.gotConn.Store(true) }
+	return httptrace.WithClientTrace(ctx, &x.evidence.hooks)
+}
+
+// maybeSent reports whether a byte of the request may have gone out. net/http writes on a goroutine of its own, so
+// that once a connection has been handed over nothing can prove that it was not used. No evidence counts as sent.
+func (x *exchange) maybeSent(err error) bool {
+	if x.evidence.gotConn.Load() {
+		return true
+	}
+	var op *net.OpError
+	dial := errors.As(err, &op) && op.Op == "dial"
+	return !dial && !x.evidence.asked.Load()
+}
+
+// attempts is the transport of one attempt: it bounds it in time and size, reads the whole answer, and notes what
+// happened. It has no CloseIdleConnections on purpose.
+type attempts struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	began := time.Now()
+	x.begin()
+	ctx, cancel := req.Context(), context.CancelFunc(nil)
+	if t := a.client.timeout(x.call); t > 0 {
+		ctx, cancel = context.WithTimeout(ctx, t)
+		defer cancel()
+	}
+	req = req.WithContext(ctx)
+	if x.call.Replay == Never {
+		// With GetBody net/http itself repeats a request on a dead pooled connection, if it carries an
+		// Idempotency-Key or the peer reset its HTTP/2 stream: below every retry setting.
+		req.GetBody = nil
+	}
+	resp, err := a.next.RoundTrip(req)
+	if err == nil {
+		x.status, x.header = resp.StatusCode, resp.Header
+		x.body, err = readBody(resp, x.call.MaxBody)
+		resp.Body = http.NoBody
+	}
+	x.end(began, err)
+	a.client.log(req.Context(), x, time.Since(began))
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	defer resp.Body.Close() //nolint:errcheck // everything of use has been read
+	if limit == 0 {
+		limit = defaultMaxBody
+	}
+	if resp.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	var b bytes.Buffer
+	b.Grow(int(max(resp.ContentLength, 0)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1)); err != nil {
+		return nil, err //nolint:wrapcheck // wrapped once, in failure
+	}
+	if int64(b.Len()) > limit {
+		return nil, errTooLarge
+	}
+	return b.Bytes(), nil
+}
+
+// begin forgets the attempt before, but for whether it may have taken effect.
+func (x *exchange) begin() {
+	x.lost = x.lost || x.unsettled()
+	x.attempts++
+	x.evidence.asked.Store(false)
+	x.evidence.gotConn.Store(false)
+	x.sent, x.err, x.status, x.header, x.body, x.refusal = false, nil, 0, nil, nil, nil
+}
+
+func (x *exchange) end(began time.Time, err error) {
+	x.err = err
+	x.sent = err == nil || x.status != 0 || x.maybeSent(err)
+	if x.sent {
+		x.tries++
+		x.first, x.last = since(x.first, began), time.Now()
+	}
+	if err == nil {
+		x.refusal = x.client.cfg.Classify(x.status, x.body)
+	}
+}
+
+// unsettled reports whether the last attempt may have taken effect without saying so.
+func (x *exchange) unsettled() bool {
+	if x.refusal != nil {
+		return x.outcome() == refund.OutcomeUnknown
+	}
+	return x.err != nil && x.sent
+}
+
+// outcome is what the last attempt's refusal says of the money.
+func (x *exchange) outcome() refund.Outcome {
+	if x.status == http.StatusTooManyRequests && x.client.cfg.ThrottledFirst {
+		return refund.OutcomeNotSent
+	}
+	return x.refusal.Outcome
+}
+
+// failure makes the error of a call that has no success to return. last is what the retry loop returned: the
+// context's error, if it ended while waiting.
+func (x *exchange) failure(ctx context.Context, last error) *refund.Error {
+	c := x.client
+	e := &refund.Error{
+		Provider: c.cfg.Provider, Op: x.call.Op, IdempotencyKey: x.call.Attempt.Request.IdempotencyKey,
+		HTTPStatus: x.status, Attempts: x.attempts, Raw: x.body,
+		RequestID: x.requestID(), RetryAfter: retryAfter(x.header),
+	}
+	var message string
+	switch {
+	case x.refusal != nil:
+		e.Kind, e.Outcome, e.Code, message = x.refusal.Kind, x.outcome(), x.refusal.Code, x.refusal.Message
+	case errors.Is(x.err, errTooLarge):
+		e.Kind, e.Outcome, e.Err, message = refund.KindUnexpected, refund.OutcomeUnknown, x.err, x.err.Error()
+	default:
+		cause := x.err
+		if cause == nil {
+			cause = last
+		}
+		e.Kind, e.Outcome, e.Err = refund.KindUnavailable, refund.OutcomeNotSent, bare(cause)
+		if x.sent {
+			e.Outcome = refund.OutcomeUnknown
+		}
+		if e.Err != nil {
+			message = e.Err.Error()
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		e.Err = err
+	}
+	if x.lost {
+		// A refusal now may be our own success refusing us; so may anything else.
+		e.Outcome = refund.OutcomeUnknown
+	}
+	e.Message = c.redact(message, x.call)
+	x.settle(e)
+	return e
+}
+
+// Unreadable makes the error of a success that cannot be read: the provider probably did it.
+func (r *Result) Unreadable(problem string) *refund.Error {
+	x := r.exchange
+	x.refusal = &Refusal{Kind: refund.KindUnexpected, Outcome: refund.OutcomeUnknown, Message: problem}
+	return x.failure(context.Background(), nil)
+}
+
+// settle gives an unknown error its Attempt, and takes the unknown out of a read's.
+func (x *exchange) settle(e *refund.Error) {
+	if x.call.Read {
+		if e.Outcome == refund.OutcomeUnknown {
+			e.Outcome = refund.OutcomeNotSent
+		}
+		return
+	}
+	earlier := x.call.Attempt
+	if earlier.Tries > 0 {
+		e.Outcome = refund.OutcomeUnknown // what became of the earlier calls is not said by this one's failure
+	}
+	if e.Outcome != refund.OutcomeUnknown {
+		return
+	}
+	e.Attempt = earlier
+	e.Attempt.Tries += x.tries
+	if x.tries > 0 {
+		e.Attempt.FirstSent, e.Attempt.LastSent = since(earlier.FirstSent, x.first), x.last
+	}
+}
+
+func (x *exchange) requestID() string {
+	for _, name := range x.client.cfg.RequestID {
+		if id := x.header.Get(name); id != "" && printable(id) {
+			return id[:min(len(id), 128)]
+		}
+	}
+	return ""
+}
+
+// bare strips net/http's *url.Error, which prints the URL.
+func bare(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+func (c *Client) log(ctx context.Context, x *exchange, took time.Duration) {
+	logger := c.cfg.Options.Logger
+	if logger == nil || !logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	logger.LogAttrs(ctx, slog.LevelDebug, "refund request",
+		slog.String("provider", c.cfg.Provider), slog.String("op", x.call.Op), slog.Int("attempt", x.attempts),
+		slog.Int("status", x.status), slog.Duration("duration", took), slog.String("request_id", x.requestID()))
+}
+
+// hopeless reports a failure to connect that trying again will not change.
+func hopeless(err error) bool {
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert)
+}

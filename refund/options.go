@@ -1,0 +1,39 @@
+package refund
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Options are what every provider's Config has in common. The zero value is ready to use.
+type Options struct {
+	// Transport carries the requests. Nil means a pooled transport of this module's own: TLS 1.2 or newer, HTTP/2,
+	// no proxy (nothing is read from the environment). It is used as it is and never closed.
+	Transport http.RoundTripper
+	// BaseURL replaces the provider's address, for simulators and gateways: https, or http on a loopback host.
+	// Empty means the provider's own.
+	BaseURL string
+	// UserAgent is put in front of the module's own User-Agent. Empty means nothing is.
+	UserAgent string
+	// Logger gets one Debug record for each attempt, with provider, operation, attempt, status, duration and
+	// request id. Nil means no logging.
+	Logger *slog.Logger
+	// ConnectTimeout bounds dialling and the TLS handshake of the default transport; a Transport of your own has
+	// its own. 0 means the provider's documented value, or 10 s; negative means no limit.
+	ConnectTimeout time.Duration
+	// AttemptTimeout bounds one attempt, from dialling to the last byte of the answer; the whole call is bounded
+	// by its context. 0 means the provider's documented values, negative means no limit.
+	AttemptTimeout time.Duration
+	// Retry says how often and how long. What may be retried is not an option.
+	Retry RetryPolicy
+}
+
+// RetryPolicy says how often a request that may be repeated is repeated, and how long to wait before.
+type RetryPolicy struct {
+	// MaxAttempts counts the first one too. 0 means 3; negative or 1 means no retries.
+	MaxAttempts int
+	// MinDelay and MaxDelay bound the wait, which is drawn at random from a range that doubles with each attempt.
+	// A Retry-After beyond MaxDelay ends the call instead. 0 means 500 ms and 10 s; negative means no wait.
+	MinDelay, MaxDelay time.Duration
+}
