@@ -132,7 +132,7 @@ func offset(query url.Values) int {
 	return n
 }
 
-// query repeats a parameter for each value: arrays in commas or brackets are answered with 500. (list-payments page)
+// query repeats a parameter for each value: arrays in commas or brackets are answered with 500 (list-payments page).
 func (f *PaymentFilter) query() url.Values {
 	q := url.Values{}
 	date := func(name string, t time.Time) {

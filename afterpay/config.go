@@ -19,7 +19,7 @@ const provider = "afterpay"
 // Environment selects Afterpay's host and goes with its own credentials.
 type Environment string
 
-// The environments. Both serve all regions; the credentials decide. (developers.cash.app, API introduction)
+// The environments. Both serve all regions; the credentials decide (developers.cash.app, API introduction).
 const (
 	Production Environment = "production" // https://global-api.afterpay.com
 	Sandbox    Environment = "sandbox"    // https://global-api-sandbox.afterpay.com
@@ -111,7 +111,7 @@ func baseURL(e Environment) string {
 	return "https://global-api.afterpay.com"
 }
 
-// currencies of Afterpay's accounts: today's enum, and EUR of the older global page. (Money object pages)
+// currencies of Afterpay's accounts: today's enum, and EUR of the older global page (Money object pages).
 func currencies() []string { return []string{"AUD", "CAD", "EUR", "GBP", "NZD", "USD"} }
 
 func (cfg *Config) check() error {
@@ -142,8 +142,8 @@ func (cfg *Config) check() error {
 }
 
 // userAgent follows the documented pattern:
-// <Module>/<version> (<Platform>/<version>; <System>/<version>; <Merchantname>/<merchantId>) <merchant URL>.
-// (developers.cash.app, request headers)
+// <Module>/<version> (<Platform>/<version>; <System>/<version>; <Merchantname>/<merchantId>) <merchant URL>
+// (developers.cash.app, request headers).
 func (cfg *Config) userAgent() string {
 	ua := "refund-go/" + httpx.Version +
 		" (" + cfg.Platform + "; Go/" + strings.TrimPrefix(runtime.Version(), "go") + "; " + cfg.MerchantName + "/" + cfg.MerchantID + ") " + cfg.MerchantURL
@@ -167,14 +167,14 @@ func bearer(source TokenSource) func(context.Context, http.Header) error {
 	return func(ctx context.Context, h http.Header) error {
 		token, err := source.Token(ctx)
 		if err != nil {
-			return err //nolint:wrapcheck // wrapped once, in httpx
+			return err
 		}
 		h["Authorization"] = []string{"Bearer " + token}
 		return nil
 	}
 }
 
-// The documented timeouts. (Create Refund page: open 10 s, read 70 s; reads: open 10 s, read 20 s)
+// The documented timeouts (Create Refund page: open 10 s, read 70 s; reads: open 10 s, read 20 s).
 const (
 	connectTimeout = 10 * time.Second
 	writeTimeout   = 70 * time.Second

@@ -13,7 +13,7 @@ import (
 // ErrorCode is Afterpay's errorCode. Open: codes that nobody has seen before are kept verbatim in refund.Error.Code.
 type ErrorCode string
 
-// The documented codes, those of neighbouring operations included. (developers.cash.app, errors; Create Refund page)
+// The documented codes, those of neighbouring operations included (developers.cash.app, errors; Create Refund page).
 const (
 	CodeInvalidJSON             ErrorCode = "invalid_json"              // 400
 	CodeUnauthorized            ErrorCode = "unauthorized"              // 401
@@ -92,8 +92,9 @@ func refused(status int, code ErrorCode) (refund.Kind, bool) {
 			return refund.KindCurrencyMismatch, true
 		case CodeRefundTimelimitExceeded:
 			return refund.KindWindowExpired, true
+		default:
+			return refund.KindInvalidRequest, true
 		}
-		return refund.KindInvalidRequest, true
 	}
 	return 0, false
 }

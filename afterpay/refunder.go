@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/keyid"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -177,12 +176,8 @@ func message(err error) string {
 	return err.Error()
 }
 
-// requestID derives Afterpay's requestId from the key, the same in every process. The namespace was drawn once and must
-// never change: with another one a repeat would be a new refund.
-func requestID(key string) string {
-	namespace := uuid.UUID{0xd9, 0x2f, 0x6c, 0x4a, 0x5b, 0x0e, 0x4f, 0x6e, 0x9c, 0x3d, 0x0a, 0x51, 0x7e, 0x88, 0x21, 0x64}
-	return uuid.NewSHA1(namespace, []byte(key)).String()
-}
+// requestID derives Afterpay's requestId from the key.
+func requestID(key string) string { return keyid.UUID(provider, key) }
 
 // common converts an entry of an order.
 func common(order refund.Order, r *Refund) *refund.Refund {

@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/lenient"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -73,7 +73,7 @@ type Time struct{ time.Time }
 
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Time, _ = time.Parse(time.RFC3339, strings.Trim(string(data), `"`)) //nolint:errcheck // see Time
+	t.Time, _ = lenient.Time(lenient.Text(data), time.UTC)
 	return nil
 }
 

@@ -99,7 +99,7 @@ func (c Capabilities) check(req Request) *Error {
 		return err
 	}
 	if req.Part != PartOrder && !slices.Contains(c.Parts, req.Part) {
-		return invalid("Part", "is %s; %s", strconv.Quote(string(req.Part)), c.parts())
+		return invalid("Part", "is %s; %s", quoteShort(string(req.Part)), c.parts())
 	}
 	if req.Line != "" && !c.Lines {
 		return invalid("Line", "is set; %s cannot refund a single line", c.Provider)

@@ -6,9 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Outcome says whether money may have moved. It is the first thing to look at in an error.
+// Outcome says whether money may have moved. It is the first thing to look at in an error. A read moves none: its errors
+// are OutcomeRejected if the provider answered, else OutcomeNotSent.
 type Outcome int
 
 // The outcomes. An error that is not an *Error has the zero value, because nothing is known of it.
@@ -160,12 +163,15 @@ type Error struct {
 	Attempts       int           // requests handed to the network, retries included
 
 	// Attempt is what Resolver.Resolve needs. Set if Outcome is OutcomeUnknown.
-	Attempt Attempt
+	Attempt Attempt `json:"-"`
 	// Raw is the body of the last answer. It may hold personal data.
-	Raw Raw
+	Raw Raw `json:"-"`
 	// Err is the cause, for errors.Is and errors.As; nil if the provider's answer is the cause.
 	Err error
 }
+
+// maxInLine is the longest detail that Error prints in full: no key and no request id is longer.
+const maxInLine = 128
 
 // Error returns one line: what was tried, what became of it, why, and the ids to search for.
 func (e *Error) Error() string {
@@ -191,7 +197,7 @@ func (e *Error) Error() string {
 	detail := func(name, value string) {
 		b.WriteString(sep)
 		b.WriteString(name)
-		b.WriteString(value)
+		b.WriteString(inLine(value))
 		sep = ", "
 	}
 	if e.HTTPStatus != 0 {
@@ -216,6 +222,14 @@ func (e *Error) Error() string {
 		b.WriteByte(')')
 	}
 	return b.String()
+}
+
+// inLine returns a value that somebody else chose, quoted and cut if it would break the line.
+func inLine(value string) string {
+	if len(value) <= maxInLine && !strings.ContainsFunc(value, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return value
+	}
+	return quoteShort(value)
 }
 
 // GoString keeps %#v from printing bodies and requests.

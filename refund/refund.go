@@ -1,6 +1,8 @@
 package refund
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"time"
@@ -44,6 +46,11 @@ const (
 // Raw is a provider's answer, byte for byte. It may hold personal data, so it never prints itself; convert it to
 // []byte to read it.
 type Raw []byte
+
+// Format prints the length only, for every verb: %d would write the bytes as numbers.
+func (r Raw) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, r.String()) //nolint:errcheck // fmt reports it to whoever called fmt
+}
 
 // String returns the length only.
 func (r Raw) String() string { return "[" + strconv.Itoa(len(r)) + " bytes]" }

@@ -2,6 +2,8 @@ package refund
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -70,6 +72,18 @@ func (r Request) String() string {
 
 // GoString is String, for the same reason.
 func (r Request) GoString() string { return "refund.Request{" + r.String() + "}" }
+
+// Format prints String or, for %#v, GoString, for every verb: those that fmt asks neither of would print all fields.
+func (r Request) Format(f fmt.State, verb rune) {
+	text := r.String()
+	if verb == 'v' && f.Flag('#') {
+		text = r.GoString()
+	}
+	_, _ = io.WriteString(f, text) //nolint:errcheck // fmt reports it to whoever called fmt
+}
+
+// LogValue is String, because a handler that writes JSON would print all fields.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // checkKey reports what is wrong with an idempotency key.
 func checkKey(key string) *Error {

@@ -35,7 +35,9 @@ func (s Secret) Reveal() string {
 func (s Secret) IsZero() bool { return s.reveal == nil }
 
 // Format prints [redacted] for every verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (s Secret) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, redacted) //nolint:errcheck // fmt reports it to whoever called fmt
+}
 
 // String returns [redacted].
 func (s Secret) String() string { return redacted }

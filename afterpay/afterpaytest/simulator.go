@@ -528,5 +528,5 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 func respond(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // nothing to do about it
+	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck,errchkjson // nothing to do about it
 }

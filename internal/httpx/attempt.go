@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,10 @@ import (
 // jsonType is shared by all requests; nobody writes to it.
 var jsonType = []string{"application/json"} //nolint:gochecknoglobals // read-only
 
-var errTooLarge = errors.New("the answer is larger than allowed")
+var (
+	errTooLarge = errors.New("the answer is larger than allowed")
+	errNoAnswer = errors.New("the transport returned neither an answer nor an error")
+)
 
 // exchange is what one Do has seen, over all of its attempts.
 type exchange struct {
@@ -77,20 +81,32 @@ type attempts struct {
 // RoundTrip implements http.RoundTripper.
 func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
+	if err := req.Context().Err(); err != nil {
+		// It ended while credentials were fetched or a retry was due. The exchange stays as the last attempt left it.
+		return nil, err //nolint:wrapcheck // wrapped once, in failure
+	}
 	began := time.Now()
 	x.begin()
-	ctx, cancel := req.Context(), context.CancelFunc(nil)
+	ctx := req.Context()
 	if t := a.client.timeout(x.call); t > 0 {
+		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
 	req = req.WithContext(ctx)
 	if x.call.Replay == Never {
 		// With GetBody net/http itself repeats a request on a dead pooled connection, if it carries an
-		// Idempotency-Key or the peer reset its HTTP/2 stream: below every retry setting.
+		// Idempotency-Key or the peer reset its HTTP/2 stream: below every retry setting. So it does without a
+		// body; an empty one that it cannot rewind looks like any other.
 		req.GetBody = nil
+		if req.Body == nil {
+			req.Body = io.NopCloser(strings.NewReader(""))
+		}
 	}
 	resp, err := a.next.RoundTrip(req)
+	if err == nil && resp == nil {
+		err = errNoAnswer
+	}
 	if err == nil {
 		x.status, x.header = resp.StatusCode, resp.Header
 		x.body, err = readBody(resp, x.call.MaxBody)
@@ -105,6 +121,9 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	if resp.Body == nil { // net/http's client allows it to a transport
+		return nil, nil
+	}
 	defer resp.Body.Close() //nolint:errcheck // everything of use has been read
 	if limit == 0 {
 		limit = defaultMaxBody
@@ -160,9 +179,9 @@ func (x *exchange) outcome() refund.Outcome {
 	return x.refusal.Outcome
 }
 
-// failure makes the error of a call that has no success to return. last is what the retry loop returned: the
-// context's error, if it ended while waiting.
-func (x *exchange) failure(ctx context.Context, last error) *refund.Error {
+// failure makes the error of a call that has no success to return. ended is the context's error, last what the retry
+// loop returned.
+func (x *exchange) failure(ended, last error) *refund.Error {
 	c := x.client
 	e := &refund.Error{
 		Provider: c.cfg.Provider, Op: x.call.Op, IdempotencyKey: x.call.Attempt.Request.IdempotencyKey,
@@ -188,8 +207,8 @@ func (x *exchange) failure(ctx context.Context, last error) *refund.Error {
 			message = e.Err.Error()
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		e.Err = err
+	if ended != nil {
+		e.Err = ended
 	}
 	if x.lost {
 		// A refusal now may be our own success refusing us; so may anything else.
@@ -204,13 +223,15 @@ func (x *exchange) failure(ctx context.Context, last error) *refund.Error {
 func (r *Result) Unreadable(problem string) *refund.Error {
 	x := r.exchange
 	x.refusal = &Refusal{Kind: refund.KindUnexpected, Outcome: refund.OutcomeUnknown, Message: problem}
-	return x.failure(context.Background(), nil)
+	return x.failure(nil, nil)
 }
 
 // settle gives an unknown error its Attempt, and takes the unknown out of a read's.
 func (x *exchange) settle(e *refund.Error) {
 	if x.call.Read {
-		if e.Outcome == refund.OutcomeUnknown {
+		if e.Outcome == refund.OutcomeUnknown && x.status != 0 {
+			e.Outcome = refund.OutcomeRejected
+		} else if e.Outcome == refund.OutcomeUnknown {
 			e.Outcome = refund.OutcomeNotSent
 		}
 		return

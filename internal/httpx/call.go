@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,16 +61,18 @@ func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
 	if err != nil {
 		return nil, c.notSent(call, refund.KindInvalidRequest, nil, "the request could not be built")
 	}
-	for name, values := range c.private().header {
-		req.Header[name] = values
-	}
-	for name, values := range call.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.private().header)
+	maps.Copy(req.Header, call.Header)
 	if c.cfg.Authorize != nil {
 		if err := c.cfg.Authorize(ctx, req.Header); err != nil {
 			return nil, c.notSent(call, refund.KindUnauthorized, err, "the credentials could not be obtained: "+err.Error())
 		}
+	}
+	// net/http would refuse it too, but so that it looks like a request that may have gone out.
+	if name := unprintable(req.Header); name != "" {
+		e := c.notSent(call, refund.KindInvalidRequest, nil, "has a control character; a header carries printable text only")
+		e.Field = name
+		return nil, e
 	}
 	retryable := &retryablehttp.Request{Request: req}
 	if len(call.Body) > 0 {
@@ -84,7 +87,7 @@ func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
 	if x.refusal == nil && x.err == nil && x.tries > 0 {
 		return &Result{Status: x.status, Body: x.body, exchange: x}, nil
 	}
-	return nil, x.failure(ctx, err)
+	return nil, x.failure(ctx.Err(), err)
 }
 
 // url joins the base and the escaped segments, so that no id from a caller can leave its segment.
@@ -112,7 +115,7 @@ func (c *Client) notSent(call *Call, kind refund.Kind, err error, message string
 		IdempotencyKey: call.Attempt.Request.IdempotencyKey,
 		Message:        c.redact(message, call), Err: err,
 	}
-	if call.Attempt.Tries > 0 { // an earlier call for the same refund went out: its fate is as unknown as before
+	if call.Attempt.Tries > 0 && !call.Read { // an earlier call for the same refund went out: its fate is as unknown as before
 		e.Outcome, e.Attempt = refund.OutcomeUnknown, call.Attempt
 	}
 	return e

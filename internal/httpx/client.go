@@ -81,12 +81,8 @@ func New(cfg Config) (*Client, error) {
 	if c.base = base; base == "" {
 		c.base = cfg.BaseURL
 	}
-	for name, values := range cfg.Header {
-		for _, v := range values {
-			if !printable(v) {
-				return nil, Invalid(cfg.Provider, "new", name, "has a control character; a header carries printable text only")
-			}
-		}
+	if name := unprintable(cfg.Header); name != "" {
+		return nil, Invalid(cfg.Provider, "new", name, "has a control character; a header carries printable text only")
 	}
 	if nilInterface(cfg.Options.Transport) {
 		return nil, Invalid(cfg.Provider, "new", "Transport", "holds a nil pointer; leave the field unset for the default transport")
@@ -144,9 +140,9 @@ func checkBaseURL(base string) (clean, problem string) {
 	}
 	u, err := url.Parse(base)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Hostname() == "":
 		return "", "is not a URL; write it like https://host or https://host/path"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || strings.ContainsAny(base, "?#"): // an empty one too: it would swallow the path
 		return "", "has credentials, a query or a fragment; only scheme, host and path are allowed"
 	case u.Scheme == "https":
 	case u.Scheme == "http" && loopback(u.Hostname()):

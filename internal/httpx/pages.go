@@ -35,7 +35,7 @@ func Pages[T any](provider, op, first string, fetch func(cursor string) (Page[T]
 			}
 			if cursor = page.Next; seen[cursor] {
 				yield(none, &refund.Error{
-					Provider: provider, Op: op, Kind: refund.KindUnexpected, Outcome: refund.OutcomeNotSent,
+					Provider: provider, Op: op, Kind: refund.KindUnexpected, Outcome: refund.OutcomeRejected,
 					Message: "the provider gave the same page twice",
 				})
 				return

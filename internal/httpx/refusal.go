@@ -37,12 +37,13 @@ func ByStatus(status int, body []byte) *Refusal {
 	return r
 }
 
-// Excerpt is what a message may quote of a body that is not the provider's JSON: enough to recognise a block page.
+// Excerpt is what a message quotes of a body that is not the provider's JSON: enough to recognise a block page. It is
+// for Refusal.Message and Unreadable, which redact it and then cut it to what anybody sees.
 func Excerpt(body []byte) string {
 	if len(body) == 0 {
 		return "the answer is empty"
 	}
-	return "the answer is not the provider's JSON: " + strconv.Quote(oneLine(string(body[:min(len(body), 1024)]), 160))
+	return `the answer is not the provider's JSON: "` + oneLine(string(body[:min(len(body), maxExcerpt)])) + `"`
 }
 
 // Decode reads the answer's JSON into v. A failure is r.Unreadable.

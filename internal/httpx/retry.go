@@ -34,14 +34,13 @@ func policy(p refund.RetryPolicy) refund.RetryPolicy {
 func checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	x := exchangeOf(ctx)
 	c := x.client
-	switch {
-	case x.err == nil && x.refusal == nil:
+	if x.err == nil && x.refusal == nil {
 		c.budget.earn()
 		return false, nil
-	case ctx.Err() != nil, x.attempts >= c.policy.MaxAttempts, !x.repeatable(), retryAfter(x.header) > c.policy.MaxDelay:
-		return false, nil
 	}
-	return c.budget.spend(x.err), nil
+	again := ctx.Err() == nil && x.attempts < c.policy.MaxAttempts && x.repeatable() &&
+		retryAfter(x.header) <= c.policy.MaxDelay && c.budget.spend(x.err)
+	return again, nil
 }
 
 // repeatable reports whether the last attempt may be followed by another.

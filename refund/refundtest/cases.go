@@ -32,6 +32,7 @@ func cases() []testCase {
 		{"retry-after beyond the cap", caseRetryAfter},
 		{"stale read", caseStaleRead},
 		{"abilities match capabilities", caseAbilities},
+		{"parts, lines and information arrive", caseArrives},
 		{"get refund", caseGet},
 		{"list refunds", caseList},
 	}
@@ -62,7 +63,8 @@ func casePartial(e *env) string {
 		return "the provider has one refund for an order"
 	}
 	order := e.order()
-	for _, minor := range []int64{5000, 2500, 2500} { // two equal ones are two refunds
+	// Two equal ones are two refunds, and 19.99 is less than 19.99 to those who count with floats.
+	for _, minor := range []int64{1999, 1999, 6002} {
 		<-time.After(2 * time.Minute)
 		if _, err := e.refund(context.Background(), e.request(order, minor)); err != nil {
 			e.Errorf("a partial refund failed: %v", err)
@@ -264,7 +266,11 @@ func caseCanceledDuring(e *env) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	e.net.Always(NoAnswer)
+	began := time.Now()
 	_, err := e.refund(ctx, e.request(e.order(), 2500))
+	if took := time.Since(began); took > 5*time.Second {
+		e.Errorf("the call took %v, although its context ended after 5s", took)
+	}
 	if refund.OutcomeOf(err) != refund.OutcomeUnknown || !errors.Is(err, context.DeadlineExceeded) {
 		e.Errorf("expected was context.DeadlineExceeded, outcome unknown: %v", err)
 	}
@@ -290,6 +296,9 @@ func caseCanceledWaiting(e *env) string {
 func caseExhausted(e *env) string {
 	e.net.Always(ServerErrorBeforeCommit)
 	_, err := e.refund(context.Background(), e.request(e.order(), 2500))
+	if idle := e.net.idle(); idle > 0 {
+		e.Errorf("the call waited %v after its last request, for nothing", idle)
+	}
 	var re *refund.Error
 	if errors.As(err, &re) && (re.HTTPStatus != http.StatusServiceUnavailable || re.Attempts < 1 || len(re.Raw) == 0) {
 		e.Errorf("the error has lost the last answer: status %d, attempts %d, %d bytes", re.HTTPStatus, re.Attempts, len(re.Raw))
@@ -374,7 +383,7 @@ func caseStaleRead(e *env) string {
 
 func caseAbilities(e *env) string {
 	_, resolver := e.client.(refund.Resolver)
-	if resolver == (e.caps.Resolve == "") {
+	if !resolver && e.caps.Resolve != refund.ResolveByHand {
 		e.Errorf("Capabilities.Resolve is %q, Resolver is %v", e.caps.Resolve, resolver)
 	}
 	if _, ok := e.client.(refund.Baseliner); ok != (e.caps.Resolve == refund.ResolveByBaseline) {
@@ -382,6 +391,47 @@ func caseAbilities(e *env) string {
 	}
 	if e.caps.Provider == "" || e.caps.Repeat == "" || e.caps.Resolve == "" {
 		e.Errorf("Capabilities are incomplete: %+v", e.caps)
+	}
+	return ""
+}
+
+// caseArrives checks every claim of Capabilities about what travels.
+func caseArrives(e *env) string {
+	informant, ok := e.sim.(Informant)
+	if !ok {
+		if len(e.caps.Parts) > 0 || e.caps.Lines || e.caps.Reason || e.caps.Metadata {
+			e.Errorf("Capabilities claim that information travels, but the simulator is no Informant")
+		}
+		return "the provider takes an amount and nothing else"
+	}
+	for _, part := range append([]refund.Part{refund.PartOrder}, e.caps.Parts...) {
+		order, line := informant.AddPartOrder(e.money(2500), part)
+		req := e.request(order, 2500)
+		req.Part = part
+		if e.caps.Lines {
+			req.Line = line
+		}
+		if _, err := e.refund(context.Background(), req); err != nil {
+			e.Errorf("part %q: %v", part, err)
+			continue
+		}
+		arrived := informant.Arrived(order)
+		if len(arrived) != 1 {
+			e.Errorf("part %q: %d refunds arrived", part, len(arrived))
+			continue
+		}
+		got := arrived[0]
+		if got.Amount != req.Amount || got.Part != part || got.Line != req.Line {
+			e.Errorf("part %q: arrived as %s of %q, line %q; sent was %s, line %q", part, got.Amount, got.Part, got.Line, req.Amount, req.Line)
+		}
+		if (got.Reason == req.Reason) != e.caps.Reason {
+			e.Errorf("Capabilities.Reason is %v, but %q arrived as %q", e.caps.Reason, req.Reason, got.Reason)
+		}
+		for k, v := range req.Metadata {
+			if (got.Metadata[k] == v) != e.caps.Metadata {
+				e.Errorf("Capabilities.Metadata is %v, but %q arrived as %q", e.caps.Metadata, v, got.Metadata[k])
+			}
+		}
 	}
 	return ""
 }

@@ -60,6 +60,8 @@ type Network struct {
 	queue    []Fault
 	always   Fault
 	requests []*http.Request
+	last     time.Time // when the last of them was handed over
+	flooded  bool      // more of a HugeBody was read than any answer needs
 }
 
 // NewNetwork makes a network without faults in front of next.
@@ -87,10 +89,17 @@ func (n *Network) Requests() []*http.Request {
 	return append([]*http.Request(nil), n.requests...)
 }
 
+// idle returns how long ago the last request was handed over.
+func (n *Network) idle() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Since(n.last)
+}
+
 func (n *Network) fault(req *http.Request) Fault {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.requests = append(n.requests, req)
+	n.requests, n.last = append(n.requests, req), time.Now()
 	if req.Method == http.MethodGet {
 		return ""
 	}
@@ -159,7 +168,7 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	case SlowDrip:
 		resp.Body = io.NopCloser(&drip{req: req, rest: body})
 	case HugeBody:
-		resp.Body = io.NopCloser(io.LimitReader(spaces{}, 256<<20))
+		resp.Body = io.NopCloser(io.LimitReader(&flood{network: n}, 256<<20))
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
 	}
@@ -237,11 +246,21 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-type spaces struct{}
+// flood yields spaces, and tells the network when too many of them have been read.
+type flood struct {
+	network *Network
+	n       int
+}
 
-func (spaces) Read(p []byte) (int, error) {
+func (f *flood) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
+	}
+	f.n += len(p)
+	if f.n > 64<<20 {
+		f.network.mu.Lock()
+		defer f.network.mu.Unlock()
+		f.network.flooded = true
 	}
 	return len(p), nil
 }

@@ -31,6 +31,17 @@ type Simulator interface {
 	SetReadLag(lag time.Duration)
 }
 
+// Informant is a Simulator of a provider that keeps more of a refund than its amount: whatever Capabilities.Parts, Lines,
+// Reason and Metadata claim.
+type Informant interface {
+	Simulator
+	// AddPartOrder makes an order of which that much was paid for part, and returns the id of the line that it stands
+	// on, where the provider has lines.
+	AddPartOrder(captured refund.Money, part refund.Part) (order refund.Order, line string)
+	// Arrived returns what the provider has understood of the order's refunds: Amount, Part, Line, Reason, Metadata.
+	Arrived(order refund.Order) []refund.Request
+}
+
 // Harness tells Run what to test.
 type Harness struct {
 	// NewSimulator makes an empty provider.
@@ -303,6 +314,9 @@ func (e *env) finish() {
 		if req.URL.Host == redirectHost {
 			e.Errorf("a redirect was followed to another host")
 		}
+	}
+	if e.net.flooded {
+		e.Errorf("an answer without end was read on and on")
 	}
 	e.note(e.client)
 	texts := append(e.texts, e.logs.String())

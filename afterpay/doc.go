@@ -1,0 +1,37 @@
+// Package afterpay refunds orders at Afterpay (Clearpay in the United Kingdom; now Cash App Afterpay), Online API v2.
+//
+// # What is special
+//
+//   - A refund is synchronous: accepted means carried out, and it cannot be undone.
+//   - A repeat with the same requestId and merchantReference is answered with the original refund, for 24 hours at
+//     least by the older documentation, for longer by the newer. Both are derived from the idempotency key and always
+//     sent together, because one alone protects nothing. That is why this client may send a refund again when the
+//     answer is lost: connect 10 s, read 70 s, three times by default.
+//   - There is no endpoint to read a refund: GetRefund, Refunds and Resolve read the payment. Its refunds lag behind
+//     by seconds, entries made by voids and in the Business Hub stand among them.
+//   - Only captured money can be refunded, within 120 days of the purchase, in the order's currency.
+//
+// # Which words move money
+//
+// CreateRefund and the common Refund pay the shopper. Everything else only reads.
+//
+// # Sources
+//
+// The reference pages of the Online API v2 (Create Refund, Get Payment, List Payments, errors, authentication, request
+// headers, idempotent requests) on developers.cash.app, developers.afterpay.com and afterpay-global-api.readme.io; the
+// official afterpay/sdk-php; and the exchanges with the real sandbox that solidusio-contrib/solidus_afterpay recorded in
+// 2021. Comments in the code name the page a fact is from. Nothing was tried against the live service.
+//
+// # Assumptions
+//
+// Beyond the documents this package assumes that:
+//
+//   - order ids are digits (as sdk-php does), 64 at the most;
+//   - a refund that a payment does not show 5 minutes after it was last sent was not made (the official tests wait
+//     3 seconds), unless the payment shows one of the same amount without any reference;
+//   - a key is good for a repeat for 23 hours, one less than the shorter of two documented figures;
+//   - every documented 4xx status is a definite refusal, even with an errorCode that is not documented; 409 and all
+//     other statuses leave the outcome unknown;
+//   - a 403 is the work of the network in front of Afterpay, which did not pass the request on;
+//   - an answer without refundId cannot be read.
+package afterpay

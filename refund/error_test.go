@@ -1,0 +1,283 @@
+package refund_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/refund"
+)
+
+// kinds repeats the numbers on purpose: they may be stored by others, so a changed one must fail here.
+var kinds = []struct {
+	number   int
+	kind     refund.Kind
+	sentinel error
+}{
+	{0, refund.KindUnexpected, refund.ErrUnexpected},
+	{1, refund.KindInvalidRequest, refund.ErrInvalidRequest},
+	{2, refund.KindUnauthorized, refund.ErrUnauthorized},
+	{3, refund.KindForbidden, refund.ErrForbidden},
+	{4, refund.KindOrderNotFound, refund.ErrOrderNotFound},
+	{5, refund.KindNotRefundable, refund.ErrNotRefundable},
+	{6, refund.KindAmountExceeded, refund.ErrAmountExceeded},
+	{7, refund.KindCurrencyMismatch, refund.ErrCurrencyMismatch},
+	{8, refund.KindWindowExpired, refund.ErrWindowExpired},
+	{9, refund.KindDuplicate, refund.ErrDuplicate},
+	{10, refund.KindConflict, refund.ErrConflict},
+	{11, refund.KindLocked, refund.ErrLocked},
+	{12, refund.KindInFlight, refund.ErrInFlight},
+	{13, refund.KindRateLimited, refund.ErrRateLimited},
+	{14, refund.KindUnavailable, refund.ErrUnavailable},
+}
+
+func TestKinds(t *testing.T) {
+	names := map[string]bool{}
+	for i, tt := range kinds {
+		t.Run(tt.kind.String(), func(t *testing.T) {
+			assert.Equal(t, i, tt.number, "the table has no gaps")
+			assert.Equal(t, tt.number, int(tt.kind))
+			assert.Same(t, tt.sentinel, tt.kind.Sentinel())
+			assert.NotEmpty(t, tt.kind.String())
+			assert.NotContains(t, names, tt.kind.String(), "a word of its own for each")
+			names[tt.kind.String()] = true
+
+			err := fmt.Errorf("wrapped: %w", &refund.Error{Kind: tt.kind})
+			for _, other := range kinds {
+				assert.Equal(t, other.kind == tt.kind, errors.Is(err, other.sentinel), "errors.Is %v", other.sentinel)
+			}
+			assert.NotErrorIs(t, err, context.Canceled)
+		})
+	}
+}
+
+// A number that a newer version stored must still be readable.
+func TestKindOutOfRange(t *testing.T) {
+	for _, number := range []int{-1, len(kinds), 1000} {
+		k := refund.Kind(number)
+		assert.Same(t, refund.ErrUnexpected, k.Sentinel())
+		assert.NotEmpty(t, k.String())
+		assert.Equal(t, refund.AdviceStop, (&refund.Error{Kind: k, Outcome: refund.OutcomeRejected}).Advice())
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	var zero refund.Outcome
+	assert.Equal(t, refund.OutcomeUnknown, zero, "who forgets to set it must not claim that nothing moved")
+	assert.Equal(t, refund.OutcomeUnknown, (&refund.Error{}).Outcome)
+
+	for number, outcome := range []refund.Outcome{refund.OutcomeUnknown, refund.OutcomeNotSent, refund.OutcomeRejected} {
+		assert.Equal(t, number, int(outcome))
+	}
+	words := map[string]bool{}
+	for _, o := range []refund.Outcome{refund.OutcomeUnknown, refund.OutcomeNotSent, refund.OutcomeRejected, -1, 3} {
+		assert.NotEmpty(t, o.String())
+		words[o.String()] = true
+	}
+	assert.Len(t, words, 5, "each prints differently, those that do not exist too")
+	assert.Contains(t, refund.Outcome(7).String(), "7")
+}
+
+func TestOutcomeOf(t *testing.T) {
+	rejected := &refund.Error{Outcome: refund.OutcomeRejected}
+	for name, tt := range map[string]struct {
+		err  error
+		want refund.Outcome
+	}{
+		"nil":            {nil, refund.OutcomeUnknown},
+		"foreign":        {errors.New("boom"), refund.OutcomeUnknown},
+		"context":        {context.Canceled, refund.OutcomeUnknown},
+		"sentinel":       {refund.ErrOrderNotFound, refund.OutcomeUnknown},
+		"direct":         {rejected, refund.OutcomeRejected},
+		"not sent":       {&refund.Error{Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent},
+		"wrapped":        {fmt.Errorf("shop: %w", fmt.Errorf("job: %w", rejected)), refund.OutcomeRejected},
+		"joined":         {errors.Join(errors.New("not recorded"), rejected), refund.OutcomeRejected},
+		"outermost wins": {&refund.Error{Err: rejected}, refund.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tt.want, refund.OutcomeOf(tt.err))
+		})
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	const (
+		fix, wait, retry, stop = refund.AdviceFix, refund.AdviceWait, refund.AdviceRetry, refund.AdviceStop
+	)
+	table := map[refund.Kind]struct{ notSent, rejected refund.Advice }{
+		refund.KindUnexpected:       {retry, stop},
+		refund.KindInvalidRequest:   {fix, fix},
+		refund.KindUnauthorized:     {fix, fix},
+		refund.KindForbidden:        {fix, fix},
+		refund.KindOrderNotFound:    {fix, fix},
+		refund.KindNotRefundable:    {stop, stop},
+		refund.KindAmountExceeded:   {fix, fix},
+		refund.KindCurrencyMismatch: {fix, fix},
+		refund.KindWindowExpired:    {stop, stop},
+		refund.KindDuplicate:        {stop, stop},
+		refund.KindConflict:         {wait, wait},
+		refund.KindLocked:           {wait, wait},
+		refund.KindInFlight:         {wait, wait},
+		refund.KindRateLimited:      {wait, wait},
+		refund.KindUnavailable:      {retry, retry},
+	}
+	require.Len(t, table, len(kinds))
+	for _, k := range kinds {
+		t.Run(k.kind.String(), func(t *testing.T) {
+			want, ok := table[k.kind]
+			require.True(t, ok)
+			advice := func(o refund.Outcome) refund.Advice { return (&refund.Error{Kind: k.kind, Outcome: o}).Advice() }
+			assert.Equal(t, want.notSent, advice(refund.OutcomeNotSent), "not sent")
+			assert.Equal(t, want.rejected, advice(refund.OutcomeRejected), "rejected")
+			assert.Equal(t, refund.AdviceResolve, advice(refund.OutcomeUnknown), "whatever else it says, money may have moved")
+		})
+	}
+}
+
+// fullError has every field set. What must not be printed contains "private".
+func fullError() *refund.Error {
+	return &refund.Error{
+		Provider: "afterpay", Op: "refund", Kind: refund.KindUnavailable, Outcome: refund.OutcomeUnknown,
+		Field: "Order.ID", Code: "internal_error", Message: "the connection was lost",
+		HTTPStatus: 503, RequestID: "trace-7", IdempotencyKey: "key-1",
+		RetryAfter: 90 * time.Second, Attempts: 3,
+		Attempt: refund.Attempt{
+			Request: refund.Request{
+				IdempotencyKey: "key-1", Order: refund.Order{ID: "1001"}, Amount: refund.MustParseMoney("10.00", "AUD"),
+				Reason: "private reason", Metadata: map[string]string{"private name": "private value"},
+			},
+			Tries: 3,
+		},
+		Raw: refund.Raw(`{"email":"private"}`),
+		Err: context.DeadlineExceeded,
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	text := fullError().Error()
+	for _, want := range []string{
+		"afterpay", "refund", refund.OutcomeUnknown.String(), refund.KindUnavailable.String(), "Order.ID",
+		"the connection was lost", "503", "internal_error", "key-1", "trace-7", "3", "1m30s",
+	} {
+		assert.Contains(t, text, want)
+	}
+	assert.NotContains(t, text, "\n")
+	assert.Equal(t, strings.Count(text, "("), strings.Count(text, ")"))
+}
+
+// Each detail is printed if it is set, and leaves no trace if it is not.
+func TestErrorTextOfOneField(t *testing.T) {
+	bare := (&refund.Error{}).Error()
+	assert.Contains(t, bare, refund.OutcomeUnknown.String())
+	assert.Contains(t, bare, refund.KindUnexpected.String())
+	for _, trace := range []string{"HTTP", "code", "key", "request id", "attempts", "retry", "(", ")", ": :"} {
+		assert.NotContains(t, bare, trace)
+	}
+	for name, tt := range map[string]struct {
+		err  refund.Error
+		want string
+	}{
+		"provider":    {refund.Error{Provider: "backd"}, "backd"},
+		"op":          {refund.Error{Op: "retrieve payment"}, "retrieve payment"},
+		"field":       {refund.Error{Field: "Order.ID"}, "Order.ID"},
+		"message":     {refund.Error{Message: "no such thing"}, "no such thing"},
+		"status":      {refund.Error{HTTPStatus: 418}, "418"},
+		"code":        {refund.Error{Code: "some_code"}, "some_code"},
+		"key":         {refund.Error{IdempotencyKey: "key-1"}, "key-1"},
+		"request id":  {refund.Error{RequestID: "trace-7"}, "trace-7"},
+		"attempts":    {refund.Error{Attempts: 17}, "17"},
+		"retry after": {refund.Error{RetryAfter: 2 * time.Minute}, "2m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := tt.err.Error()
+			assert.Contains(t, text, tt.want)
+			assert.Equal(t, strings.Count(text, "("), strings.Count(text, ")"))
+		})
+	}
+	assert.Equal(t, bare, (&refund.Error{Attempts: 1}).Error(), "one attempt is the rule and not worth a word")
+}
+
+// A code is the provider's, byte for byte, so it may hold anything; a log must stay one line for each error.
+func TestErrorTextIsOneLine(t *testing.T) {
+	for name, foreign := range map[string]string{
+		"newline":  "a\nINFO all is well",
+		"return":   "a\rb",
+		"escape":   "a\x1b[31mb",
+		"no UTF-8": "a\xffb",
+		"long":     strings.Repeat("a", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, err := range []*refund.Error{{Code: foreign}, {RequestID: foreign}, {IdempotencyKey: foreign}} {
+				text := err.Error()
+				assert.NotContains(t, text, foreign)
+				assert.NotContains(t, text, "\n")
+				assert.Less(t, len(text), 300)
+				assert.Contains(t, text, "a", "what can be shown is shown")
+			}
+		})
+	}
+	key := strings.Repeat("k", refund.MaxIdempotencyKey)
+	assert.Contains(t, (&refund.Error{IdempotencyKey: key}).Error(), key, "a valid key is never cut")
+}
+
+func TestErrorFormatting(t *testing.T) {
+	err := fullError()
+	copied := *err
+	holder := struct {
+		Err  *refund.Error
+		Copy refund.Error
+	}{err, copied}
+	for name, value := range map[string]any{
+		"error": err, "copy": copied, "as error": error(err), "wrapped": fmt.Errorf("job: %w", err), "field": holder,
+		"pointer to a struct": &holder, "attempt": err.Attempt, "pointer to an attempt": &err.Attempt, "slice": []refund.Error{copied},
+	} {
+		for _, verb := range verbs {
+			text := fmt.Sprintf(verb, value)
+			assertPrivate(t, text, "private", "%s of %s", verb, name)
+		}
+	}
+	hidden := struct{ err *refund.Error }{err} // where fmt asks no methods
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		assertPrivate(t, fmt.Sprintf(verb, hidden), "private", "%s of an unexported field", verb)
+	}
+	for _, verb := range []string{"%v", "%+v", "%s"} {
+		assert.Equal(t, err.Error(), fmt.Sprintf(verb, err))
+	}
+	assert.Contains(t, fmt.Sprintf("%#v", err), "refund.Error")
+	assert.Contains(t, fmt.Sprintf("%#v", err), "the connection was lost")
+
+	written, jsonErr := json.Marshal(err)
+	require.NoError(t, jsonErr)
+	assertPrivate(t, string(written), "private", "JSON")
+	assert.Contains(t, string(written), "internal_error")
+}
+
+func TestErrorUnwrap(t *testing.T) {
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		err := error(&refund.Error{Kind: refund.KindUnavailable, Err: fmt.Errorf("read: %w", cause)})
+		require.ErrorIs(t, err, cause)
+		require.ErrorIs(t, err, refund.ErrUnavailable, "the cause does not hide the kind")
+	}
+	assert.NoError(t, errors.Unwrap(&refund.Error{}))
+}
+
+func ExampleOutcomeOf() {
+	// What a client returns if the answer was lost on the way.
+	err := error(&refund.Error{Provider: "afterpay", Op: "refund", Kind: refund.KindUnavailable, IdempotencyKey: "order-1001-1"})
+
+	switch refund.OutcomeOf(err) {
+	case refund.OutcomeNotSent, refund.OutcomeRejected:
+		fmt.Println("nothing was paid:", err)
+	case refund.OutcomeUnknown:
+		fmt.Println("it may have been paid:", err)
+	}
+	// Output:
+	// it may have been paid: afterpay: refund: outcome unknown: provider unavailable (key order-1001-1)
+}

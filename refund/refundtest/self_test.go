@@ -1,0 +1,388 @@
+package refundtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/refund"
+)
+
+// flaw is one way to get refunds wrong, and the cases that must notice.
+type flaw struct {
+	knob knob
+	// spoil changes what Refund returns; e is nil after a success.
+	spoil func(req refund.Request, got *refund.Refund, e *refund.Error) (*refund.Refund, error)
+	// wrap changes what the client is.
+	wrap func(*toyClient) refund.Refunder
+	// forgetful gives the client a provider that does not deduplicate.
+	forgetful bool
+	caught    []string
+}
+
+// knob is a flaw that sits inside of the client.
+type knob string
+
+const (
+	sendsInvalid      knob = "sends invalid requests"
+	payWithoutLooking knob = "pays without looking first"
+	freshKeys         knob = "draws a fresh key for each attempt"
+	roundsAmounts     knob = "rounds the amount"
+	retriesEverything knob = "retries everything"
+	sleepsAsTold      knob = "sleeps for as long as it is told"
+	waitsRegardless   knob = "waits regardless of the context"
+	waitsAtTheEnd     knob = "waits after the last attempt"
+	ignoresContext    knob = "ignores the context"
+	replayableBelow   knob = "lets net/http repeat a refund"
+	followsRedirects  knob = "follows redirects"
+	readsEverything   knob = "reads answers without a limit"
+	logsRequests      knob = "logs its credentials"
+	believesAbsence   knob = "believes a stale read"
+	hopes             knob = "resolves by hoping"
+	givesUp           knob = "cannot resolve"
+	asksForEver       knob = "never finishes resolving"
+	getsAnything      knob = "finds refunds that there are not"
+	listsOnce         knob = "lists only once"
+	listsBeyondErrors knob = "goes on listing after an error"
+)
+
+func flaws() map[string]flaw {
+	type (
+		request = refund.Request
+		result  = *refund.Refund
+		failure = *refund.Error
+	)
+	// failing changes errors, and leaves successes alone.
+	failing := func(change func(request, failure) error) func(request, result, failure) (result, error) {
+		return func(req request, got result, e failure) (result, error) {
+			if e == nil {
+				return got, nil
+			}
+			return nil, change(req, e)
+		}
+	}
+	// succeeding changes successes, and leaves errors alone.
+	succeeding := func(change func(result)) func(request, result, failure) (result, error) {
+		return func(_ request, got result, e failure) (result, error) {
+			if e != nil {
+				return nil, e
+			}
+			change(got)
+			return got, nil
+		}
+	}
+	// callsIt misreports the outcome of what it applies to.
+	callsIt := func(o refund.Outcome, applies func(failure) bool) func(request, result, failure) (result, error) {
+		return failing(func(_ request, e failure) error {
+			if applies(e) {
+				e.Outcome, e.Attempt = o, refund.Attempt{}
+			}
+			return e
+		})
+	}
+
+	return map[string]flaw{
+		// Paying twice.
+		"retries everything":                {knob: retriesEverything, forgetful: true, caught: []string{"fault once: lost answer", "fault always: server error after commit"}},
+		"draws a fresh key for each try":    {knob: freshKeys, caught: []string{"fault once: lost answer"}},
+		"pays without looking first":        {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
+		"lets net/http repeat a refund":     {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
+		"relies on a provider that is forgetful": {
+			wrap: func(c *toyClient) refund.Refunder {
+				c.forgetful = false
+				return c
+			},
+			forgetful: true,
+			caught:    []string{"same key again", "same key at the same time", "fault once: no answer"},
+		},
+
+		// Misreporting what became of the money.
+		"calls an unreadable success a failure": {
+			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus == http.StatusCreated }),
+			caught: []string{"fault once: garbage", "fault once: truncated", "fault once: huge body"},
+		},
+		"calls every 500 a refusal": {
+			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus >= 500 }),
+			caught: []string{"fault always: server error after commit"},
+		},
+		"calls a lost answer not sent": {
+			spoil:     callsIt(refund.OutcomeNotSent, func(e failure) bool { return e.HTTPStatus == 0 }),
+			forgetful: true,
+			caught:    []string{"fault once: lost answer", "fault once: no answer", "context over during the call", "stale read"},
+		},
+		"calls a refusal unknown": {
+			spoil:  callsIt(refund.OutcomeUnknown, func(failure) bool { return true }),
+			caught: []string{"more than is left", "unknown order", "other currency"},
+		},
+		"calls a failure a success": {
+			spoil: func(req request, got result, e failure) (result, error) {
+				if e != nil {
+					got = &refund.Refund{IdempotencyKey: req.IdempotencyKey, Order: req.Order, Provider: "toy", Status: refund.StatusSucceeded}
+				}
+				return got, nil
+			},
+			caught: []string{
+				"more than is left", "unknown order", "other currency", "invalid requests are not sent", "same key with another amount",
+				"context over before the call", "context over while waiting to retry", "fault always: dial error", "retry-after beyond the cap",
+			},
+		},
+		"fails always": {
+			spoil: func(req request, _ result, _ failure) (result, error) {
+				return nil, &refund.Error{
+					Provider: "toy", Outcome: refund.OutcomeRejected, Kind: refund.KindConflict, Message: "no", IdempotencyKey: req.IdempotencyKey,
+				}
+			},
+			caught: []string{
+				"full refund", "partial refunds until exhausted", "same key again", "same key with another amount",
+				"many orders at the same time", "stale read", "get refund", "list refunds", "fault once: throttle",
+			},
+		},
+		"resolves by hoping":     {knob: hopes, caught: []string{"fault always: reset before write"}},
+		"believes a stale read":  {knob: believesAbsence, caught: []string{"stale read"}},
+		"cannot resolve":         {knob: givesUp, caught: []string{"fault always: lost answer"}},
+		"never stops to resolve": {knob: asksForEver, caught: []string{"fault always: reset before write"}},
+		"refuses the same key after nothing moved": {
+			wrap:   func(c *toyClient) refund.Refunder { return &once{toyClient: c} },
+			caught: []string{"fault always: dial error"},
+		},
+
+		// Losing what the caller needs.
+		"returns an error of another type": {
+			spoil:  failing(func(_ request, e failure) error { return fmt.Errorf("toy: %w", e) }),
+			caught: []string{"unknown order", "fault always: lost answer"},
+		},
+		"returns an invalid request as an error of another type": {
+			spoil:  failing(func(request, failure) error { return io.EOF }),
+			caught: []string{"invalid requests are not sent", "stale read"},
+		},
+		"drops the attempt": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Attempt = refund.Attempt{}
+				return e
+			}),
+			caught: []string{"fault always: lost answer"},
+		},
+		"loses the last answer": {
+			spoil: failing(func(_ request, e failure) error {
+				e.HTTPStatus, e.Raw = 0, nil
+				return e
+			}),
+			caught: []string{"retries exhausted keep the answer"},
+		},
+		"loses the key": {
+			spoil: failing(func(_ request, e failure) error {
+				e.IdempotencyKey = ""
+				return e
+			}),
+			caught: []string{"more than is left"},
+		},
+		"says nothing": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Message, e.Code = "", ""
+				return e
+			}),
+			caught: []string{"fault always: dial error", "invalid requests are not sent"},
+		},
+		"has one kind of error": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Kind = refund.KindUnexpected
+				return e
+			}),
+			caught: []string{"more than is left", "unknown order", "other currency", "retry-after beyond the cap"},
+		},
+		"talks too much": {
+			spoil: failing(func(req request, e failure) error {
+				e.Message += strings.Repeat("!", 1000)
+				return e
+			}),
+			caught: []string{"invalid requests are not sent"},
+		},
+		"names another provider in errors": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Provider = "other"
+				return e
+			}),
+			caught: []string{"unknown order"},
+		},
+		"names another provider":        {spoil: succeeding(func(got result) { got.Provider = "other" }), caught: []string{"full refund"}},
+		"names another key":             {spoil: succeeding(func(got result) { got.IdempotencyKey = "other" }), caught: []string{"full refund"}},
+		"names another id":              {spoil: succeeding(func(got result) { got.ID = refund.NewIdempotencyKey() }), caught: []string{"same key again", "get refund", "list refunds"}},
+		"states another amount":         {spoil: succeeding(func(got result) { got.Amount = refund.MustParseMoney("1", "AUD") }), caught: []string{"full refund"}},
+		"calls what is paid pending":    {spoil: succeeding(func(got result) { got.Status = refund.StatusPending }), caught: []string{"full refund"}},
+		"returns nothing":               {spoil: func(request, result, failure) (result, error) { return nil, nil }, caught: []string{"full refund", "unknown order"}},
+		"returns a refund and an error": {spoil: func(_ request, _ result, e failure) (result, error) { return &refund.Refund{}, e }, caught: []string{"unknown order"}},
+
+		// Telling what is nobody's business.
+		"leaks the secret in an error": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Message += ", sent as " + toySecret
+				return e
+			}),
+			caught: []string{"unknown order", "invalid requests are not sent", "fault always: dial error"},
+		},
+		"leaks the secret in a cause": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Err = errors.New("with " + toySecret)
+				return e
+			}),
+			caught: []string{"unknown order"},
+		},
+		"prints personal data": {
+			spoil: failing(func(req request, e failure) error {
+				e.Message += ", " + req.Reason
+				return e
+			}),
+			caught: []string{"unknown order", "fault always: lost answer"},
+		},
+		"prints metadata": {
+			spoil: failing(func(req request, e failure) error {
+				e.Message += fmt.Sprint(req.Metadata)
+				return e
+			}),
+			caught: []string{"unknown order"},
+		},
+		"quotes the answer": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Message += string([]byte(e.Raw))
+				return e
+			}),
+			caught: []string{"fault once: html block page", "fault once: garbage"},
+		},
+		"logs its credentials": {knob: logsRequests, caught: []string{"full refund"}},
+		"prints its credentials": {
+			wrap: func(c *toyClient) refund.Refunder {
+				c.exposed = toySecret
+				return c
+			},
+			caught: []string{"full refund", "abilities match capabilities"},
+		},
+		"follows redirects": {knob: followsRedirects, caught: []string{"fault once: redirect"}},
+
+		// Taking time or memory that is not its own.
+		"ignores the context":              {knob: ignoresContext, caught: []string{"context over before the call", "context over during the call"}},
+		"waits regardless of the context":  {knob: waitsRegardless, caught: []string{"context over while waiting to retry"}},
+		"waits after the last attempt":     {knob: waitsAtTheEnd, caught: []string{"retries exhausted keep the answer"}},
+		"sleeps for as long as it is told": {knob: sleepsAsTold, caught: []string{"retry-after beyond the cap"}},
+		"reads answers without a limit":    {knob: readsEverything, caught: []string{"fault once: huge body"}},
+
+		// Getting requests and reads wrong.
+		"sends invalid requests":           {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
+		"rounds the amount":                {knob: roundsAmounts, caught: []string{"partial refunds until exhausted", "more than is left"}},
+		"finds refunds that there are not": {knob: getsAnything, caught: []string{"get refund"}},
+		"lists only once":                  {knob: listsOnce, caught: []string{"list refunds"}},
+		"goes on listing after an error":   {knob: listsBeyondErrors, caught: []string{"list refunds"}},
+		"is no resolver": {
+			wrap:   func(c *toyClient) refund.Refunder { return struct{ refund.Refunder }{c} },
+			caught: []string{"abilities match capabilities", "fault always: lost answer"},
+		},
+		"takes baselines for nothing": {
+			wrap:   func(c *toyClient) refund.Refunder { return baseliner{c} },
+			caught: []string{"abilities match capabilities"},
+		},
+		"does not say what it can do": {
+			wrap:   func(c *toyClient) refund.Refunder { return with{c, refund.Capabilities{Provider: "toy"}} },
+			caught: []string{"abilities match capabilities", "same key again"},
+		},
+	}
+}
+
+// once has a use for each key, whatever came of it.
+type once struct {
+	*toyClient
+	used sync.Map
+}
+
+func (o *once) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
+	if _, used := o.used.LoadOrStore(req.IdempotencyKey, true); used {
+		return nil, &refund.Error{
+			Provider: "toy", Kind: refund.KindDuplicate, Outcome: refund.OutcomeRejected, IdempotencyKey: req.IdempotencyKey, Message: "used",
+		}
+	}
+	return o.toyClient.Refund(ctx, req)
+}
+
+type baseliner struct{ *toyClient }
+
+func (baseliner) Baseline(context.Context, refund.Request) (refund.Baseline, error) { return "", nil }
+
+// with has other capabilities, and no ability beside Refund.
+type with struct {
+	refund.Refunder
+	caps refund.Capabilities
+}
+
+func (w with) Capabilities() refund.Capabilities { return w.caps }
+
+func toyHarness(f flaw) Harness {
+	return Harness{
+		NewSimulator: func() Simulator { return newToyProvider(f.forgetful) },
+		NewClient: func(o refund.Options) (refund.Refunder, error) {
+			c := &toyClient{opts: o, forgetful: f.forgetful, flaw: f}
+			if f.wrap != nil {
+				return f.wrap(c), nil
+			}
+			return c, nil
+		},
+		Currency: "AUD",
+		Secrets:  []string{toySecret},
+	}
+}
+
+// recorder is a reporter that keeps the failures to itself.
+type recorder struct {
+	mu       sync.Mutex
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+// failures runs one case as Run does, and returns what it reports.
+func failures(t *testing.T, h Harness, m mode, name string) (found []string, skip string) {
+	t.Helper()
+	for _, c := range cases() {
+		if c.name == name {
+			var r recorder
+			synctest.Test(t, func(*testing.T) { skip = runCase(&r, h, m, c) })
+			return r.failures, skip
+		}
+	}
+	require.FailNow(t, "no such case", name)
+	return nil, ""
+}
+
+func TestACorrectClientPasses(t *testing.T) {
+	t.Run("provider deduplicates", func(t *testing.T) { Run(t, toyHarness(flaw{})) })
+	t.Run("provider is forgetful", func(t *testing.T) { Run(t, toyHarness(flaw{forgetful: true})) })
+}
+
+func TestFlawsAreCaught(t *testing.T) {
+	for name, f := range flaws() {
+		for _, c := range f.caught {
+			for _, m := range modes() {
+				t.Run(fmt.Sprintf("%s/%s/%s", name, c, m), func(t *testing.T) {
+					t.Parallel()
+					found, _ := failures(t, toyHarness(flaw{forgetful: f.forgetful}), m, c)
+					assert.Empty(t, found, "the correct client")
+					found, _ = failures(t, toyHarness(f), m, c)
+					assert.NotEmpty(t, found, "the flawed client")
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,421 @@
+package refundtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/multirefund/refund-go/refund"
+)
+
+const (
+	toySecret = "toy-secret-canary"
+	toyLag    = time.Minute
+)
+
+// toyProvider is a provider that is small enough to be seen to be right.
+type toyProvider struct {
+	forgetful bool // keys are written on refunds, but a repeat is another refund
+
+	mu     sync.Mutex
+	lag    time.Duration
+	orders map[string]*toyOrder
+	keys   map[string]toyRefund
+}
+
+type toyOrder struct {
+	left    refund.Money
+	refunds []toyRefund
+}
+
+type toyRefund struct {
+	ID     string       `json:"id"`
+	Key    string       `json:"key"`
+	Order  string       `json:"order"`
+	Amount refund.Money `json:"amount"`
+	Made   time.Time    `json:"made"`
+}
+
+type toyProblem struct {
+	Code string `json:"code"`
+}
+
+func newToyProvider(forgetful bool) *toyProvider {
+	return &toyProvider{forgetful: forgetful, orders: map[string]*toyOrder{}, keys: map[string]toyRefund{}}
+}
+
+func (p *toyProvider) AddOrder(captured refund.Money) refund.Order {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := fmt.Sprintf("order-%d", len(p.orders)+1)
+	p.orders[id] = &toyOrder{left: captured}
+	return refund.Order{ID: id}
+}
+
+func (p *toyProvider) UnknownOrder() refund.Order { return refund.Order{ID: "order-0"} }
+
+func (p *toyProvider) Ledger(order refund.Order) (ledger []refund.Money) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.orders[order.ID]; o != nil {
+		for _, r := range o.refunds {
+			ledger = append(ledger, r.Amount)
+		}
+	}
+	return ledger
+}
+
+func (p *toyProvider) SetReadLag(lag time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lag = lag
+}
+
+func (p *toyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, body := p.answer(r)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // nothing to do about it
+}
+
+func (p *toyProvider) answer(r *http.Request) (status int, body any) {
+	in := toyRefund{Order: r.URL.Query().Get("order")}
+	if r.Method == http.MethodPost && json.NewDecoder(r.Body).Decode(&in) != nil {
+		return http.StatusBadRequest, toyProblem{"malformed"}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, known := p.orders[in.Order]
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+toySecret:
+		return http.StatusUnauthorized, toyProblem{"unauthorized"}
+	case !known:
+		return http.StatusNotFound, toyProblem{"no_such_order"}
+	case r.Method == http.MethodGet:
+		visible := []toyRefund{}
+		for _, r := range o.refunds {
+			if time.Since(r.Made) >= p.lag {
+				visible = append(visible, r)
+			}
+		}
+		return http.StatusOK, visible
+	}
+	if first, ok := p.keys[in.Key]; ok && !p.forgetful {
+		if first.Order != in.Order || first.Amount != in.Amount {
+			return http.StatusConflict, toyProblem{"key_used"}
+		}
+		return http.StatusCreated, first
+	}
+	left, err := o.left.Sub(in.Amount)
+	switch {
+	case err != nil:
+		return http.StatusUnprocessableEntity, toyProblem{"other_currency"}
+	case left.Sign() < 0:
+		return http.StatusUnprocessableEntity, toyProblem{"too_much"}
+	}
+	in.ID, in.Made = fmt.Sprintf("%s-refund-%d", in.Order, len(o.refunds)+1), time.Now()
+	o.left, o.refunds, p.keys[in.Key] = left, append(o.refunds, in), in
+	return http.StatusCreated, in
+}
+
+// toyClient is a correct client, but for its flaw.
+type toyClient struct {
+	opts      refund.Options
+	forgetful bool // the provider's repeats are other refunds
+	flaw      flaw
+	exposed   string
+}
+
+func (c *toyClient) Capabilities() refund.Capabilities {
+	caps := refund.Capabilities{
+		Provider: "toy", Partial: true, Several: true, Synchronous: true,
+		Repeat: refund.RepeatSame, Resolve: refund.ResolveByMarker, ReadLag: toyLag,
+	}
+	if c.forgetful {
+		caps.Repeat = refund.RepeatFound
+	}
+	return caps
+}
+
+func (c *toyClient) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
+	got, e := c.refund(ctx, req)
+	if c.flaw.spoil != nil {
+		return c.flaw.spoil(req, got, e)
+	}
+	if e != nil {
+		return nil, e
+	}
+	return got, nil
+}
+
+func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
+	if e := c.check(req); e != nil && c.flaw.knob != sendsInvalid {
+		return nil, e
+	}
+	if c.forgetful && c.flaw.knob != payWithoutLooking {
+		switch got, e := c.find(ctx, req); {
+		case e != nil:
+			e.IdempotencyKey = req.IdempotencyKey
+			return nil, e
+		case got != nil && got.Amount != req.Amount:
+			return nil, &refund.Error{
+				Provider: "toy", Op: "refund", Kind: refund.KindConflict, Outcome: refund.OutcomeRejected,
+				IdempotencyKey: req.IdempotencyKey, Message: "the key has been used for another amount",
+			}
+		case got != nil:
+			return got, nil
+		}
+	}
+	return c.send(ctx, req)
+}
+
+func (c *toyClient) check(req refund.Request) *refund.Error {
+	if err := c.Capabilities().Check(req); err != nil {
+		return err.(*refund.Error) //nolint:errorlint // Check promises the very type
+	}
+	if !regexp.MustCompile(`^order-\d{1,9}$`).MatchString(req.Order.ID) {
+		return &refund.Error{
+			Provider: "toy", Op: "refund", Kind: refund.KindInvalidRequest, Outcome: refund.OutcomeNotSent,
+			Field: "Order.ID", Message: "is no order id",
+		}
+	}
+	return nil
+}
+
+// send is the heart of a client: what may be sent again, and what is known of the money after each attempt.
+func (c *toyClient) send(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
+	a := refund.Attempt{Request: req}
+	for n := 1; ; n++ {
+		in := toyRefund{Key: req.IdempotencyKey, Order: req.Order.ID, Amount: req.Amount}
+		if c.flaw.knob == freshKeys {
+			in.Key += "-" + strconv.Itoa(n)
+		}
+		if c.flaw.knob == roundsAmounts {
+			in.Amount = refund.MustParseMoney(strconv.FormatInt((in.Amount.Minor()+50)/100, 10), in.Amount.Currency())
+		}
+		var made toyRefund
+		began := time.Now()
+		e, again := c.do(ctx, http.MethodPost, in, &made)
+		if e == nil {
+			return c.common(req.Order, made), nil
+		}
+		e.Op, e.Attempts, e.IdempotencyKey = "refund", n, req.IdempotencyKey
+		if e.Outcome == refund.OutcomeUnknown {
+			if a.Tries++; a.Tries == 1 {
+				a.FirstSent = began
+			}
+			a.LastSent = time.Now()
+		}
+		if a.Tries > 0 { // once an answer is lost, a later refusal may be of our own success
+			e.Outcome, e.Attempt = refund.OutcomeUnknown, a
+		}
+		wait := max(time.Second, e.RetryAfter)
+		patient := wait <= 10*time.Second || c.flaw.knob == sleepsAsTold
+		if n == 3 && c.flaw.knob == waitsAtTheEnd {
+			<-time.After(wait)
+		}
+		if n == 3 || !patient || !again && c.flaw.knob != retriesEverything {
+			return nil, e
+		}
+		if c.flaw.knob == waitsRegardless {
+			<-time.After(wait)
+			continue
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			e.Err = ctx.Err()
+			return nil, e
+		}
+	}
+}
+
+// do sends one request and decodes its answer into out. It reports whether the request may be sent again.
+func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any) (e *refund.Error, again bool) {
+	if c.flaw.knob == ignoresContext {
+		ctx = context.WithoutCancel(ctx)
+	}
+	e = &refund.Error{Provider: "toy", Kind: refund.KindUnavailable, Message: "no answer"}
+	if e.Err = ctx.Err(); e.Err != nil {
+		e.Outcome = refund.OutcomeNotSent
+		return e, false
+	}
+	var header http.Header
+	e.HTTPStatus, header, e.Raw, e.Err = c.exchange(ctx, method, in)
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
+		e.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	var op *net.OpError
+	var problem toyProblem
+	again = !c.forgetful
+	switch {
+	case errors.As(e.Err, &op) && op.Op == "dial":
+		e.Outcome, again = refund.OutcomeNotSent, true
+	case e.Err != nil:
+	case e.HTTPStatus == http.StatusTooManyRequests:
+		e.Kind, e.Outcome, e.Message, again = refund.KindRateLimited, refund.OutcomeNotSent, "too many requests", true
+	case e.HTTPStatus < 300 && json.Unmarshal(e.Raw, out) == nil:
+		return nil, false
+	case json.Unmarshal(e.Raw, &problem) == nil && toyKind(problem.Code) != refund.KindUnexpected:
+		e.Kind, e.Outcome, e.Code, again = toyKind(problem.Code), refund.OutcomeRejected, problem.Code, false
+	default: // whether something in front has let it pass is not said
+		e.Kind, e.Message = refund.KindUnexpected, "not an answer of the provider"
+		again = again && e.HTTPStatus >= 500
+	}
+	return e, again
+}
+
+func toyKind(code string) refund.Kind {
+	return map[string]refund.Kind{
+		"unauthorized": refund.KindUnauthorized, "no_such_order": refund.KindOrderNotFound, "key_used": refund.KindConflict,
+		"other_currency": refund.KindCurrencyMismatch, "too_much": refund.KindAmountExceeded,
+	}[code]
+}
+
+func (c *toyClient) exchange(ctx context.Context, method string, in toyRefund) (status int, header http.Header, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	base, limit := c.opts.BaseURL, int64(1<<20)
+	if base == "" {
+		base = "https://toy.example"
+	}
+	if c.flaw.knob == readsEverything {
+		limit = math.MaxInt64
+	}
+	if method == http.MethodPost {
+		if body, err = json.Marshal(in); err != nil {
+			return 0, nil, nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+"/refunds?order="+url.QueryEscape(in.Order), bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+toySecret)
+	if c.flaw.knob == replayableBelow {
+		req.Header.Set("Idempotency-Key", in.Key)
+	} else if c.forgetful {
+		req.GetBody = nil // net/http repeats what it can repeat
+	}
+	client := http.Client{Transport: c.opts.Transport}
+	if c.flaw.knob != followsRedirects {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	c.opts.Logger.DebugContext(ctx, "toy request", slog.String("method", method))
+	if c.flaw.knob == logsRequests {
+		c.opts.Logger.DebugContext(ctx, "toy request", slog.Any("header", req.Header))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // everything of use has been read
+	body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+	return resp.StatusCode, resp.Header, body, err
+}
+
+func (c *toyClient) common(order refund.Order, r toyRefund) *refund.Refund {
+	got := &refund.Refund{
+		ID: r.ID, IdempotencyKey: r.Key, Provider: "toy", Order: order, Amount: r.Amount,
+		Status: refund.StatusSucceeded, CreatedAt: r.Made,
+	}
+	if c.flaw.knob == freshKeys { // no key comes back that went out
+		got.IdempotencyKey = r.Key[:len(r.Key)-len("-1")]
+	}
+	return got
+}
+
+func (c *toyClient) list(ctx context.Context, order refund.Order) (all []*refund.Refund, e *refund.Error) {
+	var found []toyRefund
+	if e, _ := c.do(ctx, http.MethodGet, toyRefund{Order: order.ID}, &found); e != nil {
+		if e.Op = "read"; e.Outcome == refund.OutcomeUnknown {
+			e.Outcome = refund.OutcomeNotSent // a read moves nothing
+		}
+		return nil, e
+	}
+	for _, r := range found {
+		all = append(all, c.common(order, r))
+	}
+	return all, nil
+}
+
+func (c *toyClient) find(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
+	all, e := c.list(ctx, req.Order)
+	for _, r := range all {
+		if r.IdempotencyKey == req.IdempotencyKey {
+			return r, nil
+		}
+	}
+	return nil, e
+}
+
+func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	got, e := c.find(ctx, a.Request)
+	until := a.LastSent.Add(toyLag)
+	switch {
+	case e != nil:
+		return refund.Resolution{}, e
+	case got != nil && c.flaw.knob != givesUp, c.flaw.knob == hopes:
+		return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got}, nil
+	case c.flaw.knob == givesUp:
+		return refund.Resolution{}, nil
+	case c.flaw.knob == asksForEver:
+		return refund.Resolution{NotBefore: time.Now().Add(time.Hour)}, nil
+	case c.flaw.knob != believesAbsence && time.Now().Before(until):
+		return refund.Resolution{NotBefore: until}, nil
+	}
+	return refund.Resolution{Verdict: refund.VerdictNotApplied}, nil
+}
+
+func (c *toyClient) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	all, e := c.list(ctx, ref.Order)
+	switch {
+	case c.flaw.knob == getsAnything:
+		return &refund.Refund{}, nil
+	case e != nil:
+		return nil, e
+	}
+	for _, r := range all {
+		if r.ID == ref.ID {
+			return r, nil
+		}
+	}
+	return nil, &refund.Error{
+		Provider: "toy", Op: "read", Kind: refund.KindOrderNotFound, Outcome: refund.OutcomeRejected, Message: "no such refund",
+	}
+}
+
+func (c *toyClient) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
+	ranged := false
+	return func(yield func(*refund.Refund, error) bool) {
+		if ranged && c.flaw.knob == listsOnce {
+			return
+		}
+		ranged = true
+		all, e := c.list(ctx, q.Order)
+		if e != nil {
+			if yield(nil, e) && c.flaw.knob == listsBeyondErrors {
+				yield(nil, e)
+			}
+			return
+		}
+		for _, r := range all {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
