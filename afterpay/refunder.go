@@ -41,6 +41,7 @@ func capabilities(currency string) refund.Capabilities {
 		Provider:    provider,
 		Partial:     true,
 		Several:     true,
+		Capped:      true,
 		Synchronous: true,
 		Repeat:      refund.RepeatSame,
 		Resolve:     refund.ResolveExact,

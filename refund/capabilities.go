@@ -13,6 +13,7 @@ type Capabilities struct {
 
 	Partial     bool // less than the whole order can be refunded
 	Several     bool // an order can have more than one refund
+	Capped      bool // more than is left is refused; where it is not documented to be, only your own books prevent it
 	Synchronous bool // an accepted refund has been carried out
 
 	// Repeat is what the same key does a second time, without a journal.

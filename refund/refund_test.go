@@ -45,7 +45,7 @@ func TestRawNeverPrints(t *testing.T) {
 			assertPrivate(t, string(written), "private", "JSON")
 		})
 	}
-	assert.Equal(t, []byte(answer), []byte(raw), "a conversion is the way to read it")
+	assert.Contains(t, string(raw), "private", "a conversion is the way to read it")
 }
 
 func TestRawSaysItsLength(t *testing.T) {

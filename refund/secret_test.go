@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -49,7 +50,7 @@ func assertPrivate(t *testing.T, text, hidden, where string, args ...any) {
 		decimal[i] = strconv.Itoa(int(b))
 	}
 	for notation, form := range map[string]string{
-		"plain": hidden, "hex": fmt.Sprintf("%x", raw), "HEX": fmt.Sprintf("%X", raw), "spaced hex": fmt.Sprintf("% x", raw),
+		"plain": hidden, "hex": hex.EncodeToString(raw), "HEX": fmt.Sprintf("%X", raw), "spaced hex": fmt.Sprintf("% x", raw),
 		"decimal": strings.Join(decimal, " "), "octal": strings.Trim(fmt.Sprintf("%o", raw), "[]"),
 		"binary": strings.Trim(fmt.Sprintf("%b", raw), "[]"), "Go": strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", raw), "[]byte{"), "}"),
 		"base64": base64.RawStdEncoding.EncodeToString(raw[:3]),

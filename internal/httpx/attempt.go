@@ -26,8 +26,11 @@ var (
 	errNoAnswer = errors.New("the transport returned neither an answer nor an error")
 )
 
-// exchange is what one Do has seen, over all of its attempts.
+// exchange is what one Do has seen, over all of its attempts. It is also their context, so that whoever gets the
+// context, as retryablehttp's hooks do, finds it.
 type exchange struct {
+	context.Context
+
 	client *Client
 	call   *Call
 
@@ -54,10 +57,23 @@ type evidence struct {
 	hooks   httptrace.ClientTrace
 }
 
-func (x *exchange) traced(ctx context.Context) context.Context {
+type exchangeKey struct{}
+
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) } //nolint:forcetypeassert // set by Do
+
+// traced is the context of the attempts, with httptrace reporting to x.
+func (x *exchange) traced() context.Context {
 	x.evidence.hooks.GetConn = func(string) { x.evidence.asked.Store(true) }
 	x.evidence.hooks.GotConn = func(httptrace.GotConnInfo) { x.evidence.gotConn.Store(true) }
-	return httptrace.WithClientTrace(ctx, &x.evidence.hooks)
+	return httptrace.WithClientTrace(x, &x.evidence.hooks)
 }
 
 // maybeSent reports whether a byte of the request may have gone out. net/http writes on a goroutine of its own, so

@@ -49,7 +49,7 @@ type Result struct {
 
 // Do makes a call. Every error is a *refund.Error.
 func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
-	x := &exchange{client: c, call: call}
+	x := &exchange{Context: ctx, client: c, call: call}
 	if err := ctx.Err(); err != nil {
 		return nil, c.notSent(call, refund.KindUnavailable, err, "the context had ended before anything was sent")
 	}
@@ -57,7 +57,7 @@ func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
 	if problem != "" {
 		return nil, c.notSent(call, refund.KindInvalidRequest, nil, problem)
 	}
-	req, err := http.NewRequestWithContext(x.context(ctx), call.Method, target, nil)
+	req, err := http.NewRequestWithContext(x.traced(), call.Method, target, nil)
 	if err != nil {
 		return nil, c.notSent(call, refund.KindInvalidRequest, nil, "the request could not be built")
 	}
@@ -120,15 +120,6 @@ func (c *Client) notSent(call *Call, kind refund.Kind, err error, message string
 	}
 	return e
 }
-
-// context is what the attempts of the call run under.
-func (x *exchange) context(ctx context.Context) context.Context {
-	return context.WithValue(x.traced(ctx), exchangeKey{}, x)
-}
-
-type exchangeKey struct{}
-
-func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) } //nolint:forcetypeassert // set by Do
 
 // since returns the earlier of a, unless it is zero, and b.
 func since(a, b time.Time) time.Time {

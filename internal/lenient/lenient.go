@@ -26,17 +26,21 @@ func Time(text string, zone *time.Location) (t time.Time, ok bool) {
 // Text is the text of a JSON string, or of a number, such as an id that arrives as either. null and everything else
 // is "".
 func Text(data []byte) string {
-	var v any
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // keeps the digits
-	if err := decoder.Decode(&v); err != nil {
+	if len(data) == 0 {
 		return ""
 	}
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
+	switch c := data[0]; {
+	case c == '"':
+		var s string
+		if bytes.IndexByte(data, '\\') < 0 && len(data) >= 2 { // nothing to unescape
+			return string(data[1 : len(data)-1])
+		}
+		if json.Unmarshal(data, &s) != nil {
+			return ""
+		}
+		return s
+	case c == '-', c >= '0' && c <= '9':
+		return string(data) // keeps the digits
 	}
 	return ""
 }
