@@ -1,0 +1,29 @@
+package journal_test
+
+import (
+	"testing"
+
+	"github.com/multirefund/refund-go/afterpay"
+	"github.com/multirefund/refund-go/afterpay/afterpaytest"
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/journal"
+	"github.com/multirefund/refund-go/refund/refundtest"
+)
+
+// TestConformance: a journalled client is a Refunder like any other.
+func TestConformance(t *testing.T) {
+	refundtest.Run(t, refundtest.Harness{
+		NewSimulator: func() refundtest.Simulator { return afterpaytest.New() },
+		NewClient: func(o refund.Options) (refund.Refunder, error) {
+			cfg := afterpaytest.New().Config()
+			cfg.Options = o
+			client, err := afterpay.New(cfg)
+			if err != nil {
+				return nil, err
+			}
+			return journal.New(journal.NewMemory(), journal.Options{}).Wrap(client), nil
+		},
+		Currency: "AUD",
+		Secrets:  []string{afterpaytest.SecretKey},
+	})
+}

@@ -1,0 +1,2 @@
+// Package journal is a write-ahead journal around a refund.Refunder.
+package journal

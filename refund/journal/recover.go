@@ -1,0 +1,230 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/multirefund/refund-go/refund"
+)
+
+// Summary counts what Recover or Sync did.
+type Summary struct {
+	Resolved    int // entries that are now known
+	Waiting     int // entries that are still unknown or pending
+	NeedsReview int // entries that now wait for a person
+}
+
+// Recover resolves what a crash or an outage left: entries whose process died while it sent them, and unknown ones that
+// are due. It goes on after errors and returns them joined. Call it at start-up, or let Run do it.
+func (j *Journal) Recover(ctx context.Context) (Summary, error) {
+	return j.each(ctx, Filter{States: []State{Sending, Unknown}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
+		if e.Lease.After(time.Now()) {
+			return e, ErrConflict // somebody is at it
+		}
+		return c.resolve(ctx, e)
+	})
+}
+
+// Sync follows pending refunds to their final state, where the provider can be read. It goes on after errors and returns
+// them joined.
+func (j *Journal) Sync(ctx context.Context) (Summary, error) {
+	return j.each(ctx, Filter{States: []State{Pending}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
+		return c.sync(ctx, e)
+	})
+}
+
+// Run recovers and syncs until ctx ends. Any number of processes may run it on one store.
+func (j *Journal) Run(ctx context.Context) {
+	ticker := time.NewTicker(j.opts.Interval)
+	defer ticker.Stop()
+	for {
+		for _, work := range []func(context.Context) (Summary, error){j.Recover, j.Sync} {
+			if _, err := work(ctx); err != nil && ctx.Err() == nil && j.opts.Logger != nil {
+				j.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "refund journal", slog.Any("error", err))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (j *Journal) each(ctx context.Context, f Filter, work func(*client, Entry) (Entry, error)) (Summary, error) {
+	var sum Summary
+	var errs []error
+	for e, err := range j.store.Entries(ctx, f) {
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			errs = append(errs, err)
+			break
+		}
+		c, err := j.client(e.Provider)
+		if err == nil {
+			e, err = work(c, e)
+		}
+		switch {
+		case errors.Is(err, ErrConflict): // another process took it
+			continue
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s %s: %w", e.Provider, e.Key, err))
+		}
+		switch e.State {
+		case Sending, Unknown, Pending:
+			sum.Waiting++
+		case NeedsReview:
+			sum.NeedsReview++
+		default:
+			sum.Resolved++
+		}
+	}
+	return sum, errors.Join(errs...)
+}
+
+// resolve asks what became of an entry that nobody works on, and records the answer. It returns the entry as it is now;
+// an error means that the provider or the store could not be asked.
+func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
+	resolver, ok := c.inner.(refund.Resolver)
+	now := time.Now()
+	if known.State == Sending {
+		// Its process died. It may have sent until its lease ended, and not later.
+		known.LastSent = known.Lease
+	}
+	attempt := known.attempt()
+
+	// Resolve may send the same request again: until it is known when, the end of the lease counts.
+	mine := known
+	mine.State, mine.Lease = Unknown, now.Add(c.journal.opts.Lease)
+	mine.Due, mine.LastSent = mine.Lease, mine.Lease
+	leased, err := c.journal.move(ctx, &known, mine)
+	if err != nil {
+		return known, err
+	}
+	var got refund.Resolution
+	if ok {
+		callCtx, cancel := context.WithDeadline(ctx, leased.Lease.Add(-c.margin()))
+		defer cancel()
+		got, err = resolver.Resolve(callCtx, attempt)
+	} else {
+		got.Why = "the client cannot resolve"
+	}
+
+	now, next := time.Now(), leased
+	next.Lease, next.Due, next.LastSent = time.Time{}, time.Time{}, attempt.LastSent
+	var re *refund.Error
+	switch {
+	case err != nil:
+		if errors.As(err, &re) && re.Attempt.Tries > 0 {
+			next.sent(&re.Attempt, now)
+		}
+		c.later(&next, now, time.Time{}, "Resolve failed")
+	case got.Verdict == refund.VerdictApplied && got.Refund != nil:
+		next.record(got.Refund)
+		next.Note, next.Checks, next.Due = got.Why, 0, c.poll(next.State, now)
+	case got.Verdict == refund.VerdictNotApplied:
+		next.State, next.Note, next.Checks = NotSent, got.Why, 0
+	case got.Verdict == refund.VerdictUndetermined && got.NotBefore.IsZero():
+		next.State, next.Note = NeedsReview, got.Why
+	default:
+		c.later(&next, now, got.NotBefore, got.Why)
+	}
+	finishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	done, storeErr := c.journal.move(finishCtx, &leased, next)
+	if storeErr != nil {
+		return leased, errors.Join(err, storeErr)
+	}
+	return done, err //nolint:wrapcheck // a *refund.Error
+}
+
+// later schedules the next look, or gives up.
+func (c *client) later(e *Entry, now, notBefore time.Time, why string) {
+	e.Note = why
+	if e.Checks >= len(c.journal.opts.Backoff) {
+		e.State = NeedsReview
+		return
+	}
+	e.Due = now.Add(c.journal.opts.Backoff[e.Checks])
+	if notBefore.After(e.Due) {
+		e.Due = notBefore
+	}
+	e.Checks++
+}
+
+// sync reads a pending refund.
+func (c *client) sync(ctx context.Context, known Entry) (Entry, error) {
+	getter, ok := c.inner.(refund.Getter)
+	next := known
+	var err error
+	if ok {
+		var got *refund.Refund
+		if got, err = getter.GetRefund(ctx, refund.Ref{Order: known.Order, ID: known.RefundID}); err == nil {
+			next.record(got)
+		}
+	}
+	next.Due = c.poll(next.State, time.Now())
+	done, storeErr := c.journal.move(ctx, &known, next)
+	return done, errors.Join(err, storeErr)
+}
+
+// Resolve implements refund.Resolver, through the journal: what it finds is recorded.
+func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	known, err := c.journal.store.Get(ctx, c.caps.Provider, a.Request.IdempotencyKey)
+	if err != nil {
+		return refund.Resolution{}, c.unknown(&Entry{Key: a.Request.IdempotencyKey}, err)
+	}
+	if known.State == Sending || known.State == Unknown {
+		if known.Lease.After(time.Now()) {
+			return refund.Resolution{NotBefore: known.Lease, Why: "another call works on this refund"}, nil
+		}
+		if known, err = c.resolve(ctx, known); err != nil {
+			return refund.Resolution{}, c.unknown(&known, err)
+		}
+	}
+	switch known.State {
+	case Sending, Unknown:
+		return refund.Resolution{NotBefore: known.Due, Why: known.Note}, nil
+	case NeedsReview:
+		return refund.Resolution{Why: known.Note}, nil
+	case Rejected, NotSent:
+		return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: known.Note}, nil
+	case Succeeded, Pending, Failed, Canceled, Expired:
+	}
+	return refund.Resolution{Verdict: refund.VerdictApplied, Refund: known.refund(), Why: known.Note}, nil
+}
+
+// Decide closes an entry that needs review, or one that is unknown and that nobody works on: VerdictApplied makes it
+// succeeded, VerdictNotApplied not sent, and VerdictUndetermined unknown again, to be resolved at once. who and why are
+// kept in the entry and required.
+func (j *Journal) Decide(ctx context.Context, provider, key string, verdict refund.Verdict, who, why string) error {
+	if who == "" || why == "" {
+		return errors.New("journal: a decision needs to say who made it and why")
+	}
+	known, err := j.store.Get(ctx, provider, key)
+	if err != nil {
+		return err //nolint:wrapcheck // the store's errors are the journal's
+	}
+	now := time.Now()
+	if known.State != NeedsReview && known.State != Unknown || known.Lease.After(now) {
+		return fmt.Errorf("%w: a decision about an entry that is %s", ErrIllegalTransition, known.State)
+	}
+	next := known
+	next.Lease, next.Due, next.Checks, next.Note = time.Time{}, time.Time{}, 0, who+": "+why
+	switch verdict {
+	case refund.VerdictApplied:
+		next.State = Succeeded
+	case refund.VerdictNotApplied:
+		next.State = NotSent
+	case refund.VerdictUndetermined:
+		next.State, next.Due = Unknown, now
+	}
+	_, err = j.move(ctx, &known, next)
+	return err
+}
