@@ -135,7 +135,7 @@ type Advice string
 
 // The advices.
 const (
-	AdviceFix     Advice = "fix"     // correct the request or the configuration, then send it with the same key
+	AdviceFix     Advice = "fix"     // correct the configuration and send the same key, or the request, which is then another refund with a key of its own
 	AdviceWait    Advice = "wait"    // send the same key again later; Error.RetryAfter says when, if it is known
 	AdviceRetry   Advice = "retry"   // send the same key again
 	AdviceResolve Advice = "resolve" // find out what became of it (Resolver, or a person); until then nothing else
@@ -166,7 +166,8 @@ type Error struct {
 	Attempt Attempt `json:"-"`
 	// Raw is the body of the last answer. It may hold personal data.
 	Raw Raw `json:"-"`
-	// Err is the cause, for errors.Is and errors.As; nil if the provider's answer is the cause.
+	// Err is the cause, for errors.Is and errors.As: the context's error if it had ended, else the network's; nil if the
+	// provider's answer is all there is.
 	Err error
 }
 

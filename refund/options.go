@@ -33,7 +33,8 @@ type Options struct {
 type RetryPolicy struct {
 	// MaxAttempts counts the first one too. 0 means 3; negative or 1 means no retries.
 	MaxAttempts int
-	// MinDelay and MaxDelay bound the wait, which is drawn at random from a range that doubles with each attempt.
-	// A Retry-After beyond MaxDelay ends the call instead. 0 means 500 ms and 10 s; negative means no wait.
+	// MinDelay is the range that the first wait is drawn from at random; the range doubles with each attempt, up to
+	// MaxDelay. A Retry-After is obeyed up to MaxDelay; beyond it the call ends. 0 means 500 ms and 10 s; negative
+	// means no wait.
 	MinDelay, MaxDelay time.Duration
 }

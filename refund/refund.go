@@ -1,6 +1,7 @@
 package refund
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,12 @@ type Refund struct {
 	Warnings []string
 	// Raw is the provider's answer that this was read from. It may hold personal data.
 	Raw Raw `json:"-"`
+}
+
+// String returns one line without the provider's answer, which may hold personal data.
+func (r Refund) String() string {
+	return "refund " + strconv.Quote(r.ID) + " of " + r.Amount.String() + ", order " + strconv.Quote(r.Order.ID) +
+		", key " + strconv.Quote(r.IdempotencyKey) + ": " + cmp.Or(string(r.Status), strconv.Quote(r.ProviderStatus))
 }
 
 // Status is how far a refund has got. It is open: a provider's status that nobody has seen before is "", and

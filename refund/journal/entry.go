@@ -96,10 +96,10 @@ func (e *Entry) OrderKey() string {
 }
 
 // newEntry is the intent to send req.
-func newEntry(provider string, req *refund.Request, baseline refund.Baseline, now, lease time.Time) Entry {
+func newEntry(provider string, req *refund.Request, now, lease time.Time) Entry {
 	return Entry{
 		Provider: provider, Key: req.IdempotencyKey, Order: req.Order, Amount: req.Amount, Part: req.Part, Line: req.Line,
-		Baseline: baseline, State: Sending, Version: 1, Lease: lease, Due: lease, FirstSent: now, Created: now, Updated: now,
+		State: Sending, Version: 1, Lease: lease, Due: lease, FirstSent: now, Created: now, Updated: now,
 	}
 }
 

@@ -34,14 +34,15 @@ type Options struct {
 	// its lease. 0 means 15 minutes.
 	Lease time.Duration
 	// Backoff is how long to wait before an unknown entry is resolved again, one step for each time; when it is used
-	// up the entry needs review. Empty means 15 s, 1 min, 5 min, 15 min, 1 h, 6 h and then five times 24 h.
+	// up the entry needs review. Callers who repeat the key meanwhile do not use it up. Empty means 15 s, 1 min, 5 min,
+	// 15 min, 1 h, 6 h and then five times 24 h.
 	Backoff []time.Duration
 	// Poll is how often Sync asks for a pending refund. 0 means 15 minutes.
 	Poll time.Duration
 	// Interval is how often Run looks for work. 0 means 30 seconds.
 	Interval time.Duration
-	// OnTransition is called after each change of state has been recorded, for metrics. It must be quick and safe for
-	// concurrent use.
+	// OnTransition is called once for each change of state, after it has been recorded, for metrics. It must be quick
+	// and safe for concurrent use.
 	OnTransition func(Transition)
 	// Logger gets what Run cannot return, at Warn. Nil means no logging.
 	Logger *slog.Logger
@@ -97,6 +98,11 @@ func (j *Journal) move(ctx context.Context, from *Entry, e Entry) (Entry, error)
 	if !from.State.may(e.State) {
 		return *from, fmt.Errorf("%w: from %s to %s", ErrIllegalTransition, from.State, e.State)
 	}
+	return j.update(ctx, from, e)
+}
+
+// update is move for a change that need not be one of the state.
+func (j *Journal) update(ctx context.Context, from *Entry, e Entry) (Entry, error) {
 	e.Version, e.Updated = from.Version+1, time.Now()
 	if err := j.store.Update(ctx, e); err != nil {
 		return *from, err //nolint:wrapcheck // the store's errors are the journal's
@@ -106,7 +112,7 @@ func (j *Journal) move(ctx context.Context, from *Entry, e Entry) (Entry, error)
 }
 
 func (j *Journal) report(from State, e *Entry) {
-	if j.opts.OnTransition != nil {
+	if j.opts.OnTransition != nil && from != e.State {
 		j.opts.OnTransition(Transition{From: from, Entry: *e})
 	}
 }
@@ -149,13 +155,22 @@ func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund
 	if err := c.caps.Check(req); err != nil {
 		return nil, err //nolint:wrapcheck // a *refund.Error
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, c.refuse(&req, refund.KindUnavailable, err)
+	}
 	entry, refunded, err := c.begin(ctx, &req)
 	if err != nil || refunded != nil {
 		return refunded, err
 	}
 	callCtx, cancel := context.WithDeadline(ctx, entry.Lease.Add(-c.margin()))
 	defer cancel()
-	refunded, err = c.inner.Refund(callCtx, req)
+	entry, err = c.baseline(callCtx, entry, &req)
+	switch {
+	case errors.Is(err, ErrConflict): // it took so long that somebody else has taken over
+		return nil, c.inFlight(&entry)
+	case err == nil:
+		refunded, err = c.inner.Refund(callCtx, req)
+	}
 	return c.finish(ctx, entry, refunded, err)
 }
 
@@ -164,21 +179,8 @@ func (c *client) margin() time.Duration { return min(leaseMargin, c.journal.opts
 
 // begin makes the intent durable. It returns the entry to send, or the result of one that was there before.
 func (c *client) begin(ctx context.Context, req *refund.Request) (Entry, *refund.Refund, error) {
-	var baseline refund.Baseline
-	if b, ok := c.inner.(refund.Baseliner); ok {
-		known, err := c.journal.store.Get(ctx, c.caps.Provider, req.IdempotencyKey)
-		if err == nil {
-			return c.again(ctx, known, req)
-		}
-		if !errors.Is(err, ErrNotFound) {
-			return Entry{}, nil, c.refuse(req, refund.KindUnavailable, err)
-		}
-		if baseline, err = b.Baseline(ctx, *req); err != nil {
-			return Entry{}, nil, err //nolint:wrapcheck // a *refund.Error of a read: nothing was sent
-		}
-	}
 	now := time.Now()
-	e := newEntry(c.caps.Provider, req, baseline, now, now.Add(c.journal.opts.Lease))
+	e := newEntry(c.caps.Provider, req, now, now.Add(c.journal.opts.Lease))
 	switch err := c.journal.store.Insert(ctx, e); {
 	case err == nil:
 		c.journal.report("", &e)
@@ -186,14 +188,38 @@ func (c *client) begin(ctx context.Context, req *refund.Request) (Entry, *refund
 	case errors.Is(err, ErrExists):
 		known, err := c.journal.store.Get(ctx, c.caps.Provider, req.IdempotencyKey)
 		if err != nil {
-			return Entry{}, nil, c.refuse(req, refund.KindUnavailable, err)
+			return Entry{}, nil, c.blind(req, err)
 		}
 		return c.again(ctx, known, req)
 	case errors.Is(err, ErrOrderBusy):
 		return Entry{}, nil, c.refuse(req, refund.KindConflict, ErrOrderBusy)
 	default:
-		return Entry{}, nil, c.refuse(req, refund.KindUnavailable, err)
+		return Entry{}, nil, c.blind(req, err)
 	}
+}
+
+// baseline records what a later Resolve has to compare with, for those who need it. It is read under the entry's lease:
+// read before, it would not have a refund of the order that another call makes in between, which would then be taken for
+// this one.
+func (c *client) baseline(ctx context.Context, e Entry, req *refund.Request) (Entry, error) {
+	b, ok := c.inner.(refund.Baseliner)
+	if !ok {
+		return e, nil
+	}
+	got, err := b.Baseline(ctx, *req)
+	if err != nil {
+		if refund.OutcomeOf(err) == refund.OutcomeUnknown { // no *refund.Error: it was a read, nothing was sent
+			err = c.refuse(req, refund.KindUnavailable, err)
+		}
+		return e, err //nolint:wrapcheck // a *refund.Error
+	}
+	next := e
+	next.Baseline = got
+	next, err = c.journal.update(ctx, &e, next)
+	if err != nil && !errors.Is(err, ErrConflict) {
+		err = c.refuse(req, refund.KindUnavailable, err)
+	}
+	return next, err
 }
 
 // again is what a key gets that has an entry.
@@ -206,25 +232,18 @@ func (c *client) again(ctx context.Context, known Entry, req *refund.Request) (E
 	case Succeeded, Pending, Failed, Canceled, Expired:
 		return Entry{}, known.refund(), nil
 	case Rejected, NotSent:
-		e := newEntry(c.caps.Provider, req, known.Baseline, now, now.Add(c.journal.opts.Lease))
-		e.Created = known.Created
-		if b, ok := c.inner.(refund.Baseliner); ok {
-			baseline, err := b.Baseline(ctx, *req)
-			if err != nil {
-				return Entry{}, nil, err //nolint:wrapcheck // a *refund.Error of a read: nothing was sent
-			}
-			e.Baseline = baseline
-		}
-		e, err := c.journal.move(ctx, &known, e)
+		e := newEntry(c.caps.Provider, req, now, now.Add(c.journal.opts.Lease))
+		e.Order, e.Created = known.Order, known.Created
+		sending, err := c.journal.move(ctx, &known, e)
 		switch {
 		case errors.Is(err, ErrConflict):
 			return Entry{}, nil, c.inFlight(&known)
 		case errors.Is(err, ErrOrderBusy):
 			return Entry{}, nil, c.refuse(req, refund.KindConflict, ErrOrderBusy)
 		case err != nil:
-			return Entry{}, nil, c.refuse(req, refund.KindUnavailable, err)
+			return Entry{}, nil, c.blind(req, err)
 		}
-		return e, nil, nil
+		return sending, nil, nil
 	case NeedsReview:
 		return Entry{}, nil, c.unknown(&known, ErrNeedsReview)
 	case Sending, Unknown:
@@ -270,21 +289,25 @@ func (c *client) finish(ctx context.Context, entry Entry, got *refund.Refund, er
 		e.Due = now.Add(c.journal.opts.Backoff[0])
 	}
 	if _, storeErr := c.journal.move(ctx, &entry, e); storeErr != nil {
-		return got, c.notRecorded(&entry, err, storeErr)
+		return got, c.notRecorded(&e, err, storeErr)
 	}
 	return got, err //nolint:wrapcheck // a *refund.Error
 }
 
-// sent takes over when requests went out. An Attempt without times leaves what is safe: from the intent until now.
+// sent takes over when requests went out. An Attempt without times leaves what is safe: from the intent until now. What
+// earlier requests have left only widens: a first request does not get younger, a last one not older.
 func (e *Entry) sent(a *refund.Attempt, now time.Time) {
-	e.Tries = max(a.Tries, e.Tries, 1)
-	if !a.FirstSent.IsZero() {
+	if !a.FirstSent.IsZero() && (e.Tries == 0 || a.FirstSent.Before(e.FirstSent)) {
 		e.FirstSent = a.FirstSent
 	}
-	e.LastSent = now
-	if !a.LastSent.IsZero() {
-		e.LastSent = a.LastSent
+	last := a.LastSent
+	if last.IsZero() {
+		last = now
 	}
+	if last.After(e.LastSent) {
+		e.LastSent = last
+	}
+	e.Tries = max(a.Tries, e.Tries, 1)
 	if a.Baseline != "" {
 		e.Baseline = a.Baseline // closer to the request than the journal's own
 	}
@@ -306,6 +329,15 @@ func (c *client) refuse(req *refund.Request, kind refund.Kind, cause error) erro
 	}
 }
 
+// blind is the error of a call that sent nothing because the store could not be asked. The outcome is unknown all the
+// same: an earlier call with the key may have sent it, and an intent that was stored although the store did not say so
+// is sent by recovery. Calling again with the key tells.
+func (c *client) blind(req *refund.Request, cause error) error {
+	now := time.Now()
+	e := newEntry(c.caps.Provider, req, now, now)
+	return c.complete(&e, &refund.Error{Kind: refund.KindUnavailable, Message: "the journal cannot be reached: " + cause.Error(), Err: cause})
+}
+
 // inFlight is the error of a key that another call works on.
 func (c *client) inFlight(e *Entry) error {
 	return c.complete(e, &refund.Error{
@@ -324,18 +356,17 @@ func (c *client) unknown(e *Entry, cause error) error {
 	})
 }
 
-// notRecorded is the error of a result that could not be written; err is the call's own.
+// notRecorded is the error of a result that could not be written; err is the call's own. Whatever the provider said,
+// the outcome is open again: recovery will find an entry that is being sent, and may send it once more.
 func (c *client) notRecorded(e *Entry, err, storeErr error) error {
-	cause := errors.Join(ErrNotRecorded, storeErr, err)
-	var re *refund.Error
-	if errors.As(err, &re) {
-		own := *re // the call's own outcome stands
-		own.Message, own.Err = re.Message+"; and this result is not recorded: "+storeErr.Error(), cause
-		return &own
+	re := &refund.Error{Kind: refund.KindUnavailable, Message: "the refund was made"}
+	var own *refund.Error
+	if errors.As(err, &own) {
+		*re = *own
 	}
-	return c.complete(e, &refund.Error{
-		Kind: refund.KindUnavailable, Message: "the refund was made, but is not recorded: " + storeErr.Error(), Err: cause,
-	})
+	re.Message += "; and this is not recorded: " + storeErr.Error()
+	re.Err = errors.Join(ErrNotRecorded, storeErr, err)
+	return c.complete(e, re)
 }
 
 // complete makes re an unknown outcome of e.

@@ -93,11 +93,18 @@ func (j *Journal) each(ctx context.Context, f Filter, work func(*client, Entry) 
 func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	resolver, ok := c.inner.(refund.Resolver)
 	now := time.Now()
+	if _, ok := c.inner.(refund.Baseliner); ok && known.State == Sending && known.Baseline == "" {
+		// Its process died before it had recorded a baseline, so that it has sent nothing; and it cannot any more.
+		next := known
+		next.State, next.Lease, next.Due, next.Note = NotSent, time.Time{}, time.Time{}, "nothing was sent: no baseline was recorded"
+		return c.journal.move(ctx, &known, next)
+	}
 	if known.State == Sending {
 		// Its process died. It may have sent until its lease ended, and not later.
 		known.LastSent = known.Lease
 	}
 	attempt := known.attempt()
+	early := known.State == Unknown && known.Due.After(now)
 
 	// Resolve may send the same request again: until it is known when, the end of the lease counts.
 	mine := known
@@ -117,14 +124,30 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	}
 
 	now, next := time.Now(), leased
-	next.Lease, next.Due, next.LastSent = time.Time{}, time.Time{}, attempt.LastSent
+	next.Lease, next.Due, next.LastSent, next.Tries = time.Time{}, time.Time{}, attempt.LastSent, attempt.Tries
+	later := func(notBefore time.Time, why string) {
+		if !early {
+			c.later(&next, now, notBefore, why)
+			return
+		}
+		next.Note, next.Due = why, known.Due
+		if notBefore.After(next.Due) {
+			next.Due = notBefore
+		}
+	}
 	var re *refund.Error
+	if err == nil && got.Verdict == refund.VerdictApplied && got.Refund != nil {
+		var other string
+		if other, err = c.claimed(ctx, &known, got.Refund.ID); other != "" {
+			got = refund.Resolution{Why: "the refund that was found is that of the key " + other}
+		}
+	}
 	switch {
 	case err != nil:
 		if errors.As(err, &re) && re.Attempt.Tries > 0 {
 			next.sent(&re.Attempt, now)
 		}
-		c.later(&next, now, time.Time{}, "Resolve failed")
+		later(time.Time{}, "Resolve failed")
 	case got.Verdict == refund.VerdictApplied && got.Refund != nil:
 		next.record(got.Refund)
 		next.Note, next.Checks, next.Due = got.Why, 0, c.poll(next.State, now)
@@ -133,7 +156,7 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	case got.Verdict == refund.VerdictUndetermined && got.NotBefore.IsZero():
 		next.State, next.Note = NeedsReview, got.Why
 	default:
-		c.later(&next, now, got.NotBefore, got.Why)
+		later(got.NotBefore, got.Why)
 	}
 	finishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
@@ -142,6 +165,23 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 		return leased, errors.Join(err, storeErr)
 	}
 	return done, err //nolint:wrapcheck // a *refund.Error
+}
+
+// claimed returns the key of another entry of the order that has the provider's refund already. Only one of the two can be
+// paid by it: what was found by comparing, from a read that lagged behind, may be another's.
+func (c *client) claimed(ctx context.Context, e *Entry, id string) (key string, err error) {
+	if id == "" {
+		return "", nil
+	}
+	for other, err := range c.journal.store.Entries(ctx, Filter{Provider: e.Provider, OrderKey: e.OrderKey()}) {
+		if err != nil {
+			return "", err //nolint:wrapcheck // the store's errors are the journal's
+		}
+		if other.RefundID == id && other.Key != e.Key {
+			return other.Key, nil
+		}
+	}
+	return "", nil
 }
 
 // later schedules the next look, or gives up.
@@ -165,7 +205,7 @@ func (c *client) sync(ctx context.Context, known Entry) (Entry, error) {
 	var err error
 	if ok {
 		var got *refund.Refund
-		if got, err = getter.GetRefund(ctx, refund.Ref{Order: known.Order, ID: known.RefundID}); err == nil {
+		if got, err = getter.GetRefund(ctx, refund.Ref{Order: known.Order, ID: known.RefundID}); err == nil && got != nil {
 			next.record(got)
 		}
 	}
@@ -177,8 +217,17 @@ func (c *client) sync(ctx context.Context, known Entry) (Entry, error) {
 // Resolve implements refund.Resolver, through the journal: what it finds is recorded.
 func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	known, err := c.journal.store.Get(ctx, c.caps.Provider, a.Request.IdempotencyKey)
-	if err != nil {
-		return refund.Resolution{}, c.unknown(&Entry{Key: a.Request.IdempotencyKey}, err)
+	if errors.Is(err, ErrNotFound) {
+		known, err = c.adopt(ctx, &a)
+	}
+	switch {
+	case err != nil:
+		re := &refund.Error{Kind: refund.KindUnavailable, Message: err.Error(), Err: err}
+		c.complete(&Entry{Key: a.Request.IdempotencyKey}, re)
+		re.Attempt = a
+		return refund.Resolution{}, re
+	case !known.same(&a.Request):
+		return refund.Resolution{}, c.refuse(&a.Request, refund.KindConflict, ErrKeyReused)
 	}
 	if known.State == Sending || known.State == Unknown {
 		if known.Lease.After(time.Now()) {
@@ -198,6 +247,22 @@ func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	case Succeeded, Pending, Failed, Canceled, Expired:
 	}
 	return refund.Resolution{Verdict: refund.VerdictApplied, Refund: known.refund(), Why: known.Note}, nil
+}
+
+// adopt records an attempt that the journal does not have: from before it was there, or from when its store was not.
+func (c *client) adopt(ctx context.Context, a *refund.Attempt) (Entry, error) {
+	if err := c.caps.Check(a.Request); err != nil {
+		return Entry{}, err //nolint:wrapcheck // a *refund.Error
+	}
+	now := time.Now()
+	e := newEntry(c.caps.Provider, &a.Request, now, time.Time{})
+	e.State, e.Due, e.FirstSent, e.Baseline = Unknown, now, a.FirstSent, a.Baseline
+	e.sent(a, now)
+	if err := c.journal.store.Insert(ctx, e); err != nil {
+		return Entry{}, err //nolint:wrapcheck // the store's errors are the journal's
+	}
+	c.journal.report("", &e)
+	return e, nil
 }
 
 // Decide closes an entry that needs review, or one that is unknown and that nobody works on: VerdictApplied makes it
@@ -224,6 +289,8 @@ func (j *Journal) Decide(ctx context.Context, provider, key string, verdict refu
 		next.State = NotSent
 	case refund.VerdictUndetermined:
 		next.State, next.Due = Unknown, now
+	default:
+		return fmt.Errorf("journal: a decision needs a verdict, not %d", verdict)
 	}
 	_, err = j.move(ctx, &known, next)
 	return err

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,6 +37,7 @@ const (
 	payWithoutLooking knob = "pays without looking first"
 	freshKeys         knob = "draws a fresh key for each attempt"
 	roundsAmounts     knob = "rounds the amount"
+	dropsParts        knob = "drops part and line"
 	retriesEverything knob = "retries everything"
 	sleepsAsTold      knob = "sleeps for as long as it is told"
 	waitsRegardless   knob = "waits regardless of the context"
@@ -45,7 +45,7 @@ const (
 	ignoresContext    knob = "ignores the context"
 	replayableBelow   knob = "lets net/http repeat a refund"
 	followsRedirects  knob = "follows redirects"
-	readsEverything   knob = "reads answers without a limit"
+	readsTooMuch      knob = "reads answers without a sensible limit"
 	logsRequests      knob = "logs its credentials"
 	believesAbsence   knob = "believes a stale read"
 	hopes             knob = "resolves by hoping"
@@ -93,10 +93,10 @@ func flaws() map[string]flaw {
 
 	return map[string]flaw{
 		// Paying twice.
-		"retries everything":                {knob: retriesEverything, forgetful: true, caught: []string{"fault once: lost answer", "fault always: server error after commit"}},
-		"draws a fresh key for each try":    {knob: freshKeys, caught: []string{"fault once: lost answer"}},
-		"pays without looking first":        {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
-		"lets net/http repeat a refund":     {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
+		"retries everything":             {knob: retriesEverything, forgetful: true, caught: []string{"fault once: lost answer", "fault always: server error after commit"}},
+		"draws a fresh key for each try": {knob: freshKeys, caught: []string{"fault once: lost answer"}},
+		"pays without looking first":     {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
+		"lets net/http repeat a refund":  {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
 		"relies on a provider that is forgetful": {
 			wrap: func(c *toyClient) refund.Refunder {
 				c.forgetful = false
@@ -109,7 +109,7 @@ func flaws() map[string]flaw {
 		// Misreporting what became of the money.
 		"calls an unreadable success a failure": {
 			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus == http.StatusCreated }),
-			caught: []string{"fault once: garbage", "fault once: truncated", "fault once: huge body"},
+			caught: []string{"fault once: garbage", "fault once: truncated", "fault once: huge body", "fault always: reset mid body", "fault always: slow drip"},
 		},
 		"calls every 500 a refusal": {
 			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus >= 500 }),
@@ -133,7 +133,8 @@ func flaws() map[string]flaw {
 			},
 			caught: []string{
 				"more than is left", "unknown order", "other currency", "invalid requests are not sent", "same key with another amount",
-				"context over before the call", "context over while waiting to retry", "fault always: dial error", "retry-after beyond the cap",
+				"context over before the call", "context over while waiting to retry", "retry-after beyond the cap",
+				"fault always: dial error", "fault always: server error before commit", "fault always: throttle forever",
 			},
 		},
 		"fails always": {
@@ -144,7 +145,8 @@ func flaws() map[string]flaw {
 			},
 			caught: []string{
 				"full refund", "partial refunds until exhausted", "same key again", "same key with another amount",
-				"many orders at the same time", "stale read", "get refund", "list refunds", "fault once: throttle",
+				"many orders at the same time", "stale read", "get refund", "list refunds", "parts, lines and information arrive",
+				"fault once: throttle",
 			},
 		},
 		"resolves by hoping":     {knob: hopes, caught: []string{"fault always: reset before write"}},
@@ -186,6 +188,15 @@ func flaws() map[string]flaw {
 			}),
 			caught: []string{"more than is left"},
 		},
+		"mixes up the times of the attempt": {
+			spoil: failing(func(_ request, e failure) error {
+				if e.Outcome == refund.OutcomeUnknown {
+					e.Attempt.LastSent = e.Attempt.FirstSent.Add(-1)
+				}
+				return e
+			}),
+			caught: []string{"fault always: lost answer"},
+		},
 		"says nothing": {
 			spoil: failing(func(_ request, e failure) error {
 				e.Message, e.Code = "", ""
@@ -201,7 +212,7 @@ func flaws() map[string]flaw {
 			caught: []string{"more than is left", "unknown order", "other currency", "retry-after beyond the cap"},
 		},
 		"talks too much": {
-			spoil: failing(func(req request, e failure) error {
+			spoil: failing(func(_ request, e failure) error {
 				e.Message += strings.Repeat("!", 1000)
 				return e
 			}),
@@ -269,14 +280,23 @@ func flaws() map[string]flaw {
 		"follows redirects": {knob: followsRedirects, caught: []string{"fault once: redirect"}},
 
 		// Taking time or memory that is not its own.
-		"ignores the context":              {knob: ignoresContext, caught: []string{"context over before the call", "context over during the call"}},
-		"waits regardless of the context":  {knob: waitsRegardless, caught: []string{"context over while waiting to retry"}},
-		"waits after the last attempt":     {knob: waitsAtTheEnd, caught: []string{"retries exhausted keep the answer"}},
-		"sleeps for as long as it is told": {knob: sleepsAsTold, caught: []string{"retry-after beyond the cap"}},
-		"reads answers without a limit":    {knob: readsEverything, caught: []string{"fault once: huge body"}},
+		"ignores the context":                    {knob: ignoresContext, caught: []string{"context over before the call", "context over during the call"}},
+		"waits regardless of the context":        {knob: waitsRegardless, caught: []string{"context over while waiting to retry"}},
+		"waits after the last attempt":           {knob: waitsAtTheEnd, caught: []string{"retries exhausted keep the answer"}},
+		"sleeps for as long as it is told":       {knob: sleepsAsTold, caught: []string{"retry-after beyond the cap"}},
+		"reads answers without a sensible limit": {knob: readsTooMuch, caught: []string{"fault once: huge body"}},
 
 		// Getting requests and reads wrong.
-		"sends invalid requests":           {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
+		"sends invalid requests": {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
+		"drops part and line":    {knob: dropsParts, caught: []string{"parts, lines and information arrive"}},
+		"hides that the reason travels": {
+			wrap: func(c *toyClient) refund.Refunder {
+				caps := c.Capabilities()
+				caps.Reason, caps.Metadata = false, false
+				return with{c, caps}
+			},
+			caught: []string{"parts, lines and information arrive"},
+		},
 		"rounds the amount":                {knob: roundsAmounts, caught: []string{"partial refunds until exhausted", "more than is left"}},
 		"finds refunds that there are not": {knob: getsAnything, caught: []string{"get refund"}},
 		"lists only once":                  {knob: listsOnce, caught: []string{"list refunds"}},
@@ -288,6 +308,18 @@ func flaws() map[string]flaw {
 		"takes baselines for nothing": {
 			wrap:   func(c *toyClient) refund.Refunder { return baseliner{c} },
 			caught: []string{"abilities match capabilities"},
+		},
+		"repeats, but says that it refuses": {
+			wrap: func(c *toyClient) refund.Refunder {
+				caps := c.Capabilities()
+				caps.Repeat = refund.RepeatRefused
+				return with{c, caps}
+			},
+			caught: []string{"same key again"},
+		},
+		"refuses, but says that it repeats": {
+			wrap:   func(c *toyClient) refund.Refunder { return &once{toyClient: c} },
+			caught: []string{"same key again"},
 		},
 		"does not say what it can do": {
 			wrap:   func(c *toyClient) refund.Refunder { return with{c, refund.Capabilities{Provider: "toy"}} },
@@ -384,5 +416,82 @@ func TestFlawsAreCaught(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// A client that can do little is correct too, if it says so.
+func TestCasesSkipWithAReason(t *testing.T) {
+	modest := refund.Capabilities{
+		Provider: "toy", Synchronous: true, Repeat: refund.RepeatRefundsAgain, Resolve: refund.ResolveByHand,
+	}
+	h := toyHarness(flaw{wrap: func(c *toyClient) refund.Refunder { return with{c, modest} }})
+	for name, skipped := range map[string]bool{
+		"partial refunds until exhausted":         true,
+		"more than is left":                       true,
+		"same key with another amount":            true,
+		"stale read":                              true,
+		"get refund":                              true,
+		"list refunds":                            true,
+		"abilities match capabilities":            false,
+		"fault always: lost answer":               false,
+		"fault always: server error after commit": false,
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, skip := failures(t, h, memory, name)
+			assert.Empty(t, found)
+			assert.Equal(t, skipped, skip != "", skip)
+		})
+	}
+	t.Run("parts, lines and information arrive", func(t *testing.T) {
+		const name = "parts, lines and information arrive"
+		h := h
+		h.NewSimulator = func() Simulator { return struct{ Simulator }{newToyProvider(false)} }
+		found, skip := failures(t, h, memory, name)
+		assert.Empty(t, found)
+		assert.NotEmpty(t, skip)
+		h.NewClient = toyHarness(flaw{}).NewClient // claims more than the simulator can tell
+		found, _ = failures(t, h, memory, name)
+		assert.NotEmpty(t, found)
+	})
+	t.Run("same key at the same time", func(t *testing.T) {
+		_, skip := failures(t, toyHarness(flaw{forgetful: true}), memory, "same key at the same time")
+		assert.NotEmpty(t, skip)
+	})
+}
+
+func TestNoClient(t *testing.T) {
+	h := toyHarness(flaw{})
+	h.NewClient = func(refund.Options) (refund.Refunder, error) { return nil, io.EOF }
+	for _, m := range modes() {
+		found, _ := failures(t, h, m, "full refund")
+		assert.Len(t, found, 1)
+	}
+}
+
+// A user's own Skip is a skip, and the provider may be in any currency.
+func TestHarness(t *testing.T) {
+	h := toyHarness(flaw{})
+	h.Currency = "JPY"
+	h.Skip = map[string]string{"full refund": "to see it skipped"}
+	Run(t, h)
+}
+
+func TestUnknownCurrencyPanics(t *testing.T) {
+	h := toyHarness(flaw{})
+	h.Currency = "???"
+	assert.Panics(t, func() { (&env{h: h}).money(100) })
+}
+
+// Every case must be able to fail; of a fault, once or always will do.
+func TestEveryCaseCatchesAFlaw(t *testing.T) {
+	subject := strings.NewReplacer("fault once: ", "", "fault always: ", "")
+	caught := map[string]bool{}
+	for _, f := range flaws() {
+		for _, c := range f.caught {
+			caught[subject.Replace(c)] = true
+		}
+	}
+	for _, c := range cases() {
+		assert.True(t, caught[subject.Replace(c.name)], c.name)
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"testing/synctest"
 )
 
 // serveTLS serves h with net/http over TLS on in-memory connections, which testing/synctest can wait for, and returns
-// the server's URL, a transport that trusts it, and what ends both.
+// the server's URL, a transport that trusts it, and what ends both. It needs a bubble of testing/synctest.
 func serveTLS(h http.Handler) (baseURL string, transport *http.Transport, stop func()) {
 	listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	srv := httptest.NewUnstartedServer(h)
@@ -28,7 +29,11 @@ func serveTLS(h http.Handler) (baseURL string, transport *http.Transport, stop f
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 	}
 	return "https://" + listener.Addr().String(), transport, func() {
+		// Both ends of a TLS connection write when they close. Writes to a net.Pipe wait for a reader, and httptest
+		// closes under a lock, which keeps the bubble's clock from ending that wait: so one end after the other.
+		synctest.Wait()
 		transport.CloseIdleConnections()
+		synctest.Wait()
 		srv.Close()
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -47,6 +46,11 @@ type toyRefund struct {
 	Order  string       `json:"order"`
 	Amount refund.Money `json:"amount"`
 	Made   time.Time    `json:"made"`
+
+	Part     refund.Part       `json:"part"`
+	Line     string            `json:"line"`
+	Reason   string            `json:"reason"`
+	Metadata map[string]string `json:"metadata"`
 }
 
 type toyProblem struct {
@@ -65,17 +69,30 @@ func (p *toyProvider) AddOrder(captured refund.Money) refund.Order {
 	return refund.Order{ID: id}
 }
 
+func (p *toyProvider) AddPartOrder(captured refund.Money, _ refund.Part) (order refund.Order, line string) {
+	return p.AddOrder(captured), "line-1"
+}
+
 func (p *toyProvider) UnknownOrder() refund.Order { return refund.Order{ID: "order-0"} }
 
 func (p *toyProvider) Ledger(order refund.Order) (ledger []refund.Money) {
+	for _, r := range p.Arrived(order) {
+		ledger = append(ledger, r.Amount)
+	}
+	return ledger
+}
+
+func (p *toyProvider) Arrived(order refund.Order) (arrived []refund.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o := p.orders[order.ID]; o != nil {
 		for _, r := range o.refunds {
-			ledger = append(ledger, r.Amount)
+			arrived = append(arrived, refund.Request{
+				Amount: r.Amount, Part: r.Part, Line: r.Line, Reason: r.Reason, Metadata: r.Metadata,
+			})
 		}
 	}
-	return ledger
+	return arrived
 }
 
 func (p *toyProvider) SetReadLag(lag time.Duration) {
@@ -141,8 +158,9 @@ type toyClient struct {
 
 func (c *toyClient) Capabilities() refund.Capabilities {
 	caps := refund.Capabilities{
-		Provider: "toy", Partial: true, Several: true, Synchronous: true,
+		Provider: "toy", Partial: true, Several: true, Capped: true, Synchronous: true,
 		Repeat: refund.RepeatSame, Resolve: refund.ResolveByMarker, ReadLag: toyLag,
+		Parts: []refund.Part{refund.PartShipping}, Lines: true, Reason: true, Metadata: true,
 	}
 	if c.forgetful {
 		caps.Repeat = refund.RepeatFound
@@ -199,7 +217,13 @@ func (c *toyClient) check(req refund.Request) *refund.Error {
 func (c *toyClient) send(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
 	a := refund.Attempt{Request: req}
 	for n := 1; ; n++ {
-		in := toyRefund{Key: req.IdempotencyKey, Order: req.Order.ID, Amount: req.Amount}
+		in := toyRefund{
+			Key: req.IdempotencyKey, Order: req.Order.ID, Amount: req.Amount,
+			Part: req.Part, Line: req.Line, Reason: req.Reason, Metadata: req.Metadata,
+		}
+		if c.flaw.knob == dropsParts {
+			in.Part, in.Line = "", ""
+		}
 		if c.flaw.knob == freshKeys {
 			in.Key += "-" + strconv.Itoa(n)
 		}
@@ -292,8 +316,8 @@ func (c *toyClient) exchange(ctx context.Context, method string, in toyRefund) (
 	if base == "" {
 		base = "https://toy.example"
 	}
-	if c.flaw.knob == readsEverything {
-		limit = math.MaxInt64
+	if c.flaw.knob == readsTooMuch {
+		limit = 17 << 20
 	}
 	if method == http.MethodPost {
 		if body, err = json.Marshal(in); err != nil {

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadmeIsUpToDate(t *testing.T) {
+	page, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	fresh, err := rewrite(page)
+	require.NoError(t, err)
+	assert.Equal(t, string(fresh), string(page), "run go generate ./internal/gentable")
+}
+
+func TestRewriteNeedsItsMarks(t *testing.T) {
+	_, err := rewrite([]byte("# a page"))
+	assert.Error(t, err)
+}

@@ -1,0 +1,93 @@
+package httpx
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// An outage must not become a storm: the client as a whole runs out of retries, and successes earn them back.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	down, attempts := true, 0
+	c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+		attempts++
+		if down {
+			return answer(503, ""), nil
+		}
+		return answer(200, "{}"), nil
+	}), noWait)
+
+	for range 1000 {
+		assert.Equal(t, 503, failed(t.Context(), t, c, read()).HTTPStatus)
+	}
+	assert.Equal(t, 1000+budgetSize/retryCost, attempts, "after the budget each call is one attempt")
+
+	assert.Equal(t, 1, failed(t.Context(), t, c, write(Allowed)).Attempts)
+
+	down = false
+	for range retryCost / successGain {
+		_, err := c.Do(t.Context(), read())
+		require.NoError(t, err)
+	}
+	down = true
+	assert.Equal(t, 2, failed(t.Context(), t, c, read()).Attempts, "five successes pay for one retry")
+	assert.Zero(t, c.budget.tokens.Load())
+}
+
+func TestBudgetIsNeverMoreThanFull(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, roundTrip(replies(200, "{}")))
+	for range 10 {
+		_, err := c.Do(t.Context(), read())
+		require.NoError(t, err)
+	}
+	assert.EqualValues(t, budgetSize, c.budget.tokens.Load())
+}
+
+func TestBudgetCosts(t *testing.T) {
+	t.Parallel()
+	var b budget
+	b.tokens.Store(timeoutCost + retryCost)
+	assert.True(t, b.spend(context.DeadlineExceeded), "a timeout costs more: it keeps the provider busy for longer")
+	assert.EqualValues(t, retryCost, b.tokens.Load())
+	assert.False(t, b.spend(context.DeadlineExceeded))
+	assert.True(t, b.spend(errReset))
+	assert.False(t, b.spend(nil))
+	assert.Zero(t, b.tokens.Load())
+}
+
+func TestBudgetIsShared(t *testing.T) {
+	t.Parallel()
+	var b budget
+	b.tokens.Store(budgetSize)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	granted := 0
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				if b.spend(nil) {
+					mu.Lock()
+					granted++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, budgetSize/retryCost, granted)
+	for range 8 {
+		wg.Go(func() {
+			for range budgetSize {
+				b.earn()
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, budgetSize, b.tokens.Load())
+}
