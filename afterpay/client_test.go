@@ -117,7 +117,7 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 		require.ErrorAs(t, err, &e, field)
 		assert.Equal(t, strings.TrimSpace(field), e.Field)
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
-		assert.ErrorIs(t, err, refund.ErrInvalidRequest)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
 		assert.Empty(t, wire.Dumps)
 	}
 }

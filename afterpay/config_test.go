@@ -52,7 +52,7 @@ func TestNewNamesTheField(t *testing.T) {
 		require.ErrorAs(t, err, &e, tt.field)
 		assert.Equal(t, tt.field, e.Field)
 		assert.Equal(t, "afterpay", e.Provider)
-		assert.ErrorIs(t, err, refund.ErrInvalidRequest)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
 		assert.NotContains(t, err.Error(), "abcdefgh")
 	}
 }

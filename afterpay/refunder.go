@@ -243,8 +243,8 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 	}
 }
 
-// voided reports whether an entry was made by a void: its id is then that of the VOIDED event. (recorded:
-// solidus_afterpay)
+// voided reports whether an entry was made by a void: its id is then that of the VOIDED event (recorded by
+// solidus_afterpay).
 func (p *Payment) voided(r *Refund) bool {
 	for i := range p.Events {
 		if p.Events[i].Type == EventVoided && p.Events[i].ID == r.RefundID {

@@ -47,7 +47,8 @@ const (
 
 // Simulator is a fake Afterpay. It implements refundtest.Simulator. Safe for concurrent use.
 type Simulator struct {
-	currency string
+	currency  string
+	userAgent *regexp.Regexp
 
 	mu         sync.Mutex
 	offset     time.Duration
@@ -55,6 +56,7 @@ type Simulator struct {
 	processing time.Duration
 	unknown404 bool
 	orders     []*order
+	byID       map[string]*order
 	replays    map[pair]*replay
 	lastID     int
 }
@@ -83,7 +85,11 @@ func New() *Simulator { return NewIn("AUD") }
 
 // NewIn makes an Afterpay of an account in another currency.
 func NewIn(currency string) *Simulator {
-	return &Simulator{currency: currency, replays: map[pair]*replay{}}
+	return &Simulator{
+		currency: currency, byID: map[string]*order{}, replays: map[pair]*replay{},
+		// The documented pattern (developers.cash.app, request headers).
+		userAgent: regexp.MustCompile(`[^ /]+/[^ ]+ \([^;/]+/[^;]+; [^;/]+/[^;]+; [^;/]+/` + MerchantID + `\) https?://[^ ]+$`),
+	}
 }
 
 // Config returns a client's configuration that calls the simulator without a network.
@@ -129,6 +135,7 @@ func (s *Simulator) AddDeferredOrder(authorized, captured refund.Money) refund.O
 		o.event(s, "CAPTURED", captured)
 	}
 	s.orders = append(s.orders, o)
+	s.byID[o.id] = o
 	return refund.Order{ID: o.id, MerchantID: o.merchantReference}
 }
 
@@ -200,14 +207,7 @@ func (s *Simulator) nextID() int {
 	return s.lastID
 }
 
-func (s *Simulator) find(id string) *order {
-	for _, o := range s.orders {
-		if o.id == id {
-			return o
-		}
-	}
-	return nil
-}
+func (s *Simulator) find(id string) *order { return s.byID[id] }
 
 func (o *order) event(s *Simulator, typ string, amount refund.Money) (id string) {
 	id = fmt.Sprintf("1xUMg%d", s.nextID())
@@ -215,17 +215,12 @@ func (o *order) event(s *Simulator, typ string, amount refund.Money) (id string)
 	return id
 }
 
-// userAgent is the documented pattern. (developers.cash.app, request headers)
-func userAgent() *regexp.Regexp {
-	return regexp.MustCompile(`[^ /]+/[^ ]+ \([^;/]+/[^;]+; [^;/]+/[^;]+; [^;/]+/` + MerchantID + `\) https?://[^ ]+$`)
-}
-
 // ServeHTTP implements http.Handler.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	w.Header().Set("Http-Correlation-Id", fmt.Sprintf("sim-%08d", s.nextID()))
 	s.mu.Unlock()
-	if !userAgent().MatchString(r.UserAgent()) {
+	if !s.userAgent.MatchString(r.UserAgent()) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte("<html><title>Access denied</title></html>")) //nolint:errcheck // nothing to do about it
@@ -372,13 +367,17 @@ func (s *Simulator) amount(raw json.RawMessage) (refund.Money, *problem) {
 func (s *Simulator) get(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, o := range s.orders {
-		if (o.id == id || "token:"+o.token == id) && !o.created.After(s.now().Add(-s.readLag)) {
-			respond(w, http.StatusOK, s.payment(o))
-			return
+	o := s.find(id)
+	if token, ok := strings.CutPrefix(id, "token:"); ok {
+		if i := slices.IndexFunc(s.orders, func(o *order) bool { return o.token == token }); i >= 0 {
+			o = s.orders[i]
 		}
 	}
-	fail(w, http.StatusNotFound, "not_found", "Afterpay payment ID not found.")
+	if o == nil || o.created.After(s.now().Add(-s.readLag)) {
+		fail(w, http.StatusNotFound, "not_found", "Afterpay payment ID not found.")
+		return
+	}
+	respond(w, http.StatusOK, s.payment(o))
 }
 
 func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {

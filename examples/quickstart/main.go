@@ -31,7 +31,6 @@ type shop struct {
 	network  *refundtest.Network
 	client   refund.Refunder
 	currency string
-	keys     int
 }
 
 func run(ctx context.Context) error {
@@ -124,7 +123,9 @@ func (s *shop) row(table *tabwriter.Writer, asked, said string, moved []refund.M
 	fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.client.Capabilities().Provider, asked, said, really)
 }
 
-func (s *shop) order() refund.Order { return s.sim.AddOrder(refund.MustParseMoney("100.00", s.currency)) }
+func (s *shop) order() refund.Order {
+	return s.sim.AddOrder(refund.MustParseMoney("100.00", s.currency))
+}
 
 func (s *shop) request(order refund.Order, amount string) refund.Request {
 	return refund.Request{

@@ -10,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/multirefund/refund-go/afterpay/afterpaytest"
-	"github.com/multirefund/refund-go/refund"
-
 	"github.com/multirefund/refund-go/afterpay"
+	"github.com/multirefund/refund-go/afterpay/afterpaytest"
 	"github.com/multirefund/refund-go/backd"
 	"github.com/multirefund/refund-go/backd/backdtest"
 	"github.com/multirefund/refund-go/digitalriver"
@@ -22,6 +20,7 @@ import (
 	"github.com/multirefund/refund-go/instant/instanttest"
 	"github.com/multirefund/refund-go/orderrows"
 	"github.com/multirefund/refund-go/orderrows/orderrowstest"
+	"github.com/multirefund/refund-go/refund"
 )
 
 //go:generate go run . ../../README.md
@@ -47,7 +46,7 @@ func run(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, fresh, 0o600) //nolint:wrapcheck // names the file
+	return os.WriteFile(path, fresh, 0o600) //nolint:gosec,wrapcheck // the README; the error names it
 }
 
 // rewrite puts the table between the two marks.

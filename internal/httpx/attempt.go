@@ -129,7 +129,7 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	x.end(began, err)
-	a.client.log(req.Context(), x, time.Since(began))
+	a.client.log(req.Context(), x, time.Since(began)) //nolint:contextcheck // the request's own
 	if err != nil {
 		return nil, err
 	}

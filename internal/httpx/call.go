@@ -57,7 +57,7 @@ func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
 	if problem != "" {
 		return nil, c.notSent(call, refund.KindInvalidRequest, nil, problem)
 	}
-	req, err := http.NewRequestWithContext(x.traced(), call.Method, target, nil)
+	req, err := http.NewRequestWithContext(x.traced(), call.Method, target, nil) //nolint:contextcheck // x is a context around ctx
 	if err != nil {
 		return nil, c.notSent(call, refund.KindInvalidRequest, nil, "the request could not be built")
 	}

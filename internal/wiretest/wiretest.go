@@ -65,7 +65,7 @@ func Dump(req *http.Request) (string, error) {
 	if req.Body != nil {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
-			return "", err //nolint:wrapcheck // a test's
+			return "", err
 		}
 		fmt.Fprintf(&b, "\n%s\n", body)
 	}
@@ -79,7 +79,7 @@ func Golden(t *testing.T, name, got string) {
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a test's own file
+	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, string(bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))), got)
 }

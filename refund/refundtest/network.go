@@ -137,6 +137,7 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	case DuplicateDelivery:
 		return n.deliverTwice(req)
+	default: // the provider acts first
 	}
 	resp, err := n.next.RoundTrip(req)
 	if err != nil {
@@ -171,6 +172,7 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = io.NopCloser(io.LimitReader(&flood{network: n}, 256<<20))
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
+	default:
 	}
 	return resp, nil
 }

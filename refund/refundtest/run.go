@@ -293,6 +293,7 @@ func (e *env) resolve(err error) (refund.Verdict, bool) {
 				e.Errorf("resolved as not applied, but money moved")
 			}
 			return got.Verdict, true
+		case refund.VerdictUndetermined:
 		}
 		if got.NotBefore.IsZero() {
 			return got.Verdict, false
