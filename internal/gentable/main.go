@@ -66,11 +66,11 @@ func table() (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("| | ")
+	b.WriteString("| |")
 	caps := make([]refund.Capabilities, len(clients))
 	for i, c := range clients {
 		caps[i] = c.Capabilities()
-		b.WriteString("`" + caps[i].Provider + "` | ")
+		b.WriteString(" `" + caps[i].Provider + "` |")
 	}
 	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(clients)) + "\n")
 	for _, line := range []struct {

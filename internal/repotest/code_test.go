@@ -49,13 +49,15 @@ func TestArrowsCanFail(t *testing.T) {
 		"its tests import the suite":        {"afterpay/x_test.go", module + "/refund/refundtest", false},
 		"simulator imports its provider":    {"afterpay/afterpaytest/x.go", module + "/afterpay", false},
 		"simulator imports another's":       {"afterpay/afterpaytest/x.go", module + "/backd/backdtest", true},
-		"examples import anything":          {"examples/x/main.go", module + "/backd", false},
+		"programs import anything":          {"examples/x/main.go", module + "/backd", false},
+		"even those of the house":           {"internal/x/main.go", module + "/backd", false},
 		"a folder that nobody has ruled on": {"helpers/more/x.go", module + "/refund", true},
 		"a name that only begins alike":     {"refund/x.go", module + "x/refund", false},
 		"another helper imports a provider": {"internal/other/x.go", module + "/afterpay", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := snippet(t, tt.file, "package x\nimport _ "+strconv.Quote(tt.imports))
+			pkg := strings.TrimSuffix(path.Base(tt.file), ".go") // x, or main for a program
+			files := snippet(t, tt.file, "package "+strings.TrimSuffix(pkg, "_test")+"\nimport _ "+strconv.Quote(tt.imports))
 			assert.Equal(t, tt.wrong, len(wrongArrows(files, []string{"afterpay", "backd"})) > 0)
 		})
 	}
@@ -88,7 +90,7 @@ func arrow(f *goFile, imported string, providers []string) bool {
 	if isProvider && (f.test || f.folder != top) {
 		return !own || targetTop == top || !slices.Contains(providers, targetTop)
 	}
-	if f.test || standard || top == "examples" {
+	if program := f.syntax.Name.Name == "main"; f.test || standard || program {
 		return true
 	}
 	switch {
