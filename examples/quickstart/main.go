@@ -1,5 +1,5 @@
-// Quickstart refunds orders at simulated providers and shows, for each refund, what was asked, what the SDK said and
-// what really moved. It needs no account and no network beyond this machine.
+// Quickstart refunds orders at five simulated providers and shows, for each refund, what was asked, what the SDK said
+// and what really moved. It needs no account and no network beyond this machine.
 package main
 
 import (
@@ -14,6 +14,14 @@ import (
 
 	"github.com/multirefund/refund-go/afterpay"
 	"github.com/multirefund/refund-go/afterpay/afterpaytest"
+	"github.com/multirefund/refund-go/backd"
+	"github.com/multirefund/refund-go/backd/backdtest"
+	"github.com/multirefund/refund-go/digitalriver"
+	"github.com/multirefund/refund-go/digitalriver/digitalrivertest"
+	"github.com/multirefund/refund-go/instant"
+	"github.com/multirefund/refund-go/instant/instanttest"
+	"github.com/multirefund/refund-go/orderrows"
+	"github.com/multirefund/refund-go/orderrows/orderrowstest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/refundtest"
 )
@@ -25,28 +33,14 @@ func main() {
 	}
 }
 
-// shop is one provider: its simulator behind a TLS server on loopback, a network that can lose answers, and a client.
-type shop struct {
-	sim      refundtest.Simulator
-	network  *refundtest.Network
-	client   refund.Refunder
-	currency string
-}
-
 func run(ctx context.Context) error {
-	fmt.Println("This is a simulation: the providers run in this process, on loopback, and no money moves.")
+	fmt.Println("This is a simulation: five providers run in this process, on loopback, and no money moves.")
 	fmt.Println()
-
-	sim := afterpaytest.New()
-	cfg, server := sim.Start()
-	defer server.Close()
-	network := connect(&cfg.Options, server)
-	client, err := afterpay.New(cfg)
+	shops, stop, err := open()
+	defer stop()
 	if err != nil {
 		return err
 	}
-	shops := []*shop{{sim: sim, network: network, client: client, currency: "AUD"}}
-
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "PROVIDER\tASKED\tTHE SDK SAID\tREALLY MOVED")
 	for _, s := range shops {
@@ -58,49 +52,115 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(`
-"unknown" is what no other client library says: the provider may have paid, so nobody must be told that it failed,
-and nobody must try again with a new key. Resolve asks the provider what became of it.
+"outcome unknown" is what no other client library says: the provider may have paid, so nobody must be told that the
+refund failed, and nobody must try again with a new key. Resolve finds out, wherever the provider can be asked; Instant
+cannot, so that a person has to look. Order rows records refunds without a limit: the shop's integration pays them.
 
-For a real account: leave out the simulator and its Transport and BaseURL, and set Environment and the credentials in
-the Config. examples/afterpay is such a program; start it with -dry-run.`)
+For a real account: leave out the simulator with its Transport and BaseURL, and put your credentials into the Config.
+examples/afterpay is such a program; start it with -dry-run.`)
 	return nil
 }
 
-// connect puts a network that can fail between the client and the server, and keeps the waits short.
-func connect(o *refund.Options, server *httptest.Server) *refundtest.Network {
-	network := refundtest.NewNetwork(server.Client().Transport)
-	o.Transport = network
-	o.Retry = refund.RetryPolicy{MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond}
-	return network
+// shop is one provider: a simulator behind a TLS server on loopback, a network that can lose answers, and a client.
+type shop struct {
+	sim interface {
+		refundtest.Simulator
+		Advance(d time.Duration)
+	}
+	network  *refundtest.Network
+	client   refund.Refunder
+	currency string
 }
 
+// open starts the five providers.
+func open() (shops []*shop, stop func(), err error) {
+	var servers []*httptest.Server
+	stop = func() {
+		for _, s := range servers {
+			s.Close()
+		}
+	}
+	// connect puts a network that can fail between a client and its server, and keeps the waits short.
+	connect := func(o *refund.Options, server *httptest.Server) *refundtest.Network {
+		servers = append(servers, server)
+		network := refundtest.NewNetwork(server.Client().Transport)
+		o.Transport = network
+		o.Retry = refund.RetryPolicy{MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond}
+		return network
+	}
+
+	a := &shop{currency: "AUD"}
+	afterpaySim := afterpaytest.New()
+	afterpayConfig, server := afterpaySim.Start()
+	a.sim, a.network = afterpaySim, connect(&afterpayConfig.Options, server)
+	if a.client, err = afterpay.New(afterpayConfig); err != nil {
+		return nil, stop, err
+	}
+
+	b := &shop{currency: "USD"}
+	backdSim := backdtest.New()
+	backdConfig, server := backdSim.Start()
+	b.sim, b.network = backdSim, connect(&backdConfig.Options, server)
+	if b.client, err = backd.New(backdConfig); err != nil {
+		return nil, stop, err
+	}
+
+	d := &shop{currency: "USD"}
+	digitalriverSim := digitalrivertest.New()
+	digitalriverConfig, server := digitalriverSim.Start()
+	d.sim, d.network = digitalriverSim, connect(&digitalriverConfig.Options, server)
+	if d.client, err = digitalriver.New(digitalriverConfig); err != nil {
+		return nil, stop, err
+	}
+
+	i := &shop{currency: "AUD"}
+	instantSim := instanttest.New()
+	instantConfig, server := instantSim.Start()
+	i.sim, i.network = instantSim, connect(&instantConfig.Options, server)
+	if i.client, err = instant.New(instantConfig); err != nil {
+		return nil, stop, err
+	}
+
+	o := &shop{currency: "SEK"}
+	orderrowsSim := orderrowstest.New()
+	orderrowsConfig, server := orderrowsSim.Start()
+	o.sim, o.network = orderrowsSim, connect(&orderrowsConfig.Options, server)
+	if o.client, err = orderrows.New(orderrowsConfig); err != nil {
+		return nil, stop, err
+	}
+	return []*shop{a, b, d, i, o}, stop, nil
+}
+
+// script is the same for every provider.
 func (s *shop) script(ctx context.Context, table *tabwriter.Writer) error {
+	name := s.client.Capabilities().Provider
+	row := func(asked, said string, moved []refund.Money) {
+		really := "nothing"
+		if len(moved) > 0 {
+			really = strings.Trim(fmt.Sprint(moved), "[]")
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, asked, said, really)
+		name = "" // once for each provider
+	}
 	ask := func(what string, req refund.Request) error {
 		before := len(s.sim.Ledger(req.Order))
 		got, err := s.client.Refund(ctx, req)
-		s.row(table, what, said(got, err), s.sim.Ledger(req.Order)[before:])
+		row(what, said(got, err), s.sim.Ledger(req.Order)[before:])
 		return err
 	}
-	full := s.request(s.order(), "100.00")
-	if err := ask("full refund of 100.00", full); err != nil {
-		return err
-	}
+
+	_ = ask("the whole order of 100.00", s.request(s.order(), "100.00"))
 	half := s.request(s.order(), "50.00")
-	if err := ask("first half, 50.00", half); err != nil {
-		return err
-	}
-	if err := ask("second half, 50.00, with a key of its own", s.request(half.Order, "50.00")); err != nil {
-		return err
-	}
-	if err := ask("first half again, with the same key", half); err != nil {
-		return err
-	}
+	_ = ask("one half, 50.00", half)
+	s.sim.Advance(2 * time.Minute) // Instant refuses a refund of the same amount within 60 s
+	_ = ask("the other half, with a key of its own", s.request(half.Order, "50.00"))
+	_ = ask("the first half again, with its key", half)
 	_ = ask("100.01 of an order of 100.00", s.request(s.order(), "100.01"))
-	_ = ask("10.00 of an order that does not exist", s.request(s.sim.UnknownOrder(), "10.00"))
+	_ = ask("10.00 of an order that nobody knows", s.request(s.sim.UnknownOrder(), "10.00"))
 
 	lost := s.request(s.order(), "30.00")
-	s.network.Always(refundtest.LostAnswer)
-	err := ask("30.00, and the answer is lost after the provider acted", lost)
+	s.network.Always(refundtest.LostAnswer) // the provider acts, and its answer does not arrive
+	err := ask("30.00, and the answer is lost", lost)
 	s.network.Always("")
 	var e *refund.Error
 	if !errors.As(err, &e) || e.Outcome != refund.OutcomeUnknown {
@@ -110,17 +170,8 @@ func (s *shop) script(ctx context.Context, table *tabwriter.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.row(table, "what became of it?", resolution.Verdict.String()+": "+resolution.Why, nil)
-	s.row(table, "(in all, for that order)", "", s.sim.Ledger(lost.Order))
+	row("  what became of it?", fmt.Sprintf("%s (%s)", resolution.Verdict, s.client.Capabilities().Resolve), s.sim.Ledger(lost.Order))
 	return nil
-}
-
-func (s *shop) row(table *tabwriter.Writer, asked, said string, moved []refund.Money) {
-	really := "nothing"
-	if len(moved) > 0 {
-		really = strings.Trim(fmt.Sprint(moved), "[]")
-	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.client.Capabilities().Provider, asked, said, really)
 }
 
 func (s *shop) order() refund.Order {
@@ -139,9 +190,9 @@ func said(got *refund.Refund, err error) string {
 	var e *refund.Error
 	switch {
 	case err == nil:
-		return fmt.Sprintf("%s, refund %s", got.Status, got.ID)
+		return string(got.Status)
 	case errors.As(err, &e):
-		return fmt.Sprintf("%s: %s (advice: %s)", e.Outcome, e.Kind, e.Advice())
+		return fmt.Sprintf("%s: %s (%s)", e.Outcome, e.Kind, e.Advice())
 	}
 	return err.Error()
 }

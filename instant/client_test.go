@@ -1,0 +1,247 @@
+package instant_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/instant"
+	"github.com/multirefund/refund-go/instant/instanttest"
+	"github.com/multirefund/refund-go/internal/wiretest"
+	"github.com/multirefund/refund-go/refund"
+)
+
+// newClient makes a client of the simulator's store on another transport.
+func newClient(t testing.TB, rt http.RoundTripper, change ...func(*instant.Config)) *instant.Client {
+	t.Helper()
+	cfg := instanttest.New().Config()
+	cfg.Transport = rt
+	for _, f := range change {
+		f(&cfg)
+	}
+	client, err := instant.New(cfg)
+	require.NoError(t, err)
+	return client
+}
+
+func request(key, amount string) refund.Request {
+	return refund.Request{
+		IdempotencyKey: key, Order: refund.Order{ID: "100000001"}, Amount: refund.MustParseMoney(amount, "AUD"),
+	}
+}
+
+func nativeRequest() instant.RefundRequest {
+	return instant.RefundRequest{AmountToRefund: decimal.RequireFromString("10.99"), DisplayOrderID: "100000001"}
+}
+
+// TestWire compares every operation's request with its golden file.
+func TestWire(t *testing.T) {
+	ctx := t.Context()
+	for _, tt := range []struct {
+		name     string
+		currency string
+		noKey    bool
+		call     func(*instant.Client) error
+	}{
+		{"refund", "AUD", false, func(c *instant.Client) error {
+			req := request("refund-1", "10.90")
+			req.Reason = "does not travel"
+			_, err := c.Refund(ctx, req)
+			return err
+		}},
+		{"refund_without_key", "AUD", true, func(c *instant.Client) error {
+			_, err := c.Refund(ctx, request("refund-1", "0.05"))
+			return err
+		}},
+		{"refund_zero_decimals", "JPY", false, func(c *instant.Client) error {
+			req := request("refund-1", "1.00")
+			req.Amount = refund.MustParseMoney("1000", "JPY")
+			_, err := c.Refund(ctx, req)
+			return err
+		}},
+		{"refund_order", "AUD", false, func(c *instant.Client) error {
+			req := nativeRequest()
+			req.StoreCode, req.DisplayOrderID, req.IdempotencyKey = "other_store", `AU-"1"`, "0F5C2A4E-6E0C-4D3F-8A3B-6A2F1C9D7E11"
+			_, err := c.RefundOrder(ctx, req)
+			return err
+		}},
+		{"refund_order_three_decimals", "KWD", false, func(c *instant.Client) error {
+			req := nativeRequest()
+			req.AmountToRefund = decimal.RequireFromString("1e2")
+			_, err := c.RefundOrder(ctx, req)
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wire := &wiretest.Transport{Status: http.StatusOK}
+			client := newClient(t, wire, func(cfg *instant.Config) { cfg.Currency, cfg.NoIdempotencyKey = tt.currency, tt.noKey })
+			require.NoError(t, tt.call(client))
+			require.Len(t, wire.Dumps, 1)
+			wiretest.Golden(t, tt.name, wire.Dumps[0])
+		})
+	}
+}
+
+func TestRefundOrderChecksBeforeSending(t *testing.T) {
+	long := strings.Repeat("r", 65)
+	for field, change := range map[string]func(*instant.RefundRequest){
+		"DisplayOrderID":     func(r *instant.RefundRequest) { r.DisplayOrderID = "" },
+		"DisplayOrderID ":    func(r *instant.RefundRequest) { r.DisplayOrderID = "a/../b" },
+		"DisplayOrderID  ":   func(r *instant.RefundRequest) { r.DisplayOrderID = long },
+		"DisplayOrderID   ":  func(r *instant.RefundRequest) { r.DisplayOrderID = ".." },
+		"DisplayOrderID    ": func(r *instant.RefundRequest) { r.DisplayOrderID = "10 01" },
+		"StoreCode":          func(r *instant.RefundRequest) { r.StoreCode = "a b" },
+		"IdempotencyKey":     func(r *instant.RefundRequest) { r.IdempotencyKey = "a\nb" },
+		"IdempotencyKey ":    func(r *instant.RefundRequest) { r.IdempotencyKey = long },
+		"AmountToRefund":     func(r *instant.RefundRequest) { r.AmountToRefund = decimal.RequireFromString("10.999") },
+		"AmountToRefund ":    func(r *instant.RefundRequest) { r.AmountToRefund = r.AmountToRefund.Neg() },
+		"AmountToRefund  ":   func(r *instant.RefundRequest) { r.AmountToRefund = decimal.Decimal{} },
+		"AmountToRefund   ":  func(r *instant.RefundRequest) { r.AmountToRefund = decimal.New(1, 2000000) },
+	} {
+		req := nativeRequest()
+		change(&req)
+		wire := &wiretest.Transport{Status: http.StatusOK}
+		_, err := newClient(t, wire).RefundOrder(t.Context(), req)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e, field)
+		assert.Equal(t, strings.TrimSpace(field), e.Field)
+		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
+		assert.Empty(t, wire.Dumps)
+	}
+}
+
+func TestRefundChecksBeforeSending(t *testing.T) {
+	wire := &wiretest.Transport{Status: http.StatusOK}
+	client := newClient(t, wire, func(cfg *instant.Config) { cfg.ResendToResolve = true })
+	for _, id := range []string{"", ".", "..", "1/2", `1\2`, "1?2", "1%2", "1 2", "1\t2", "ordré", strings.Repeat("1", 65)} {
+		req := request("k", "10.00")
+		req.Order = refund.Order{ID: id, MerchantID: "shop-1"}
+		_, err := client.Refund(t.Context(), req)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e, id)
+		assert.Equal(t, "Order.ID", e.Field)
+		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
+		_, err = client.Resolve(t.Context(), refund.Attempt{Request: req})
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	}
+	assert.Empty(t, wire.Dumps)
+}
+
+// TestRefundOrder goes over TLS on loopback.
+func TestRefundOrder(t *testing.T) {
+	sim := instanttest.New()
+	sim.SetSuccess("text/plain", "Refunded")
+	order := sim.AddOrder(refund.MustParseMoney("20.00", "AUD"))
+	cfg, server := sim.Start()
+	defer server.Close()
+	client, err := instant.New(cfg)
+	require.NoError(t, err)
+	req := nativeRequest()
+	req.DisplayOrderID = order.ID
+	got, err := client.RefundOrder(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, "Refunded", string(got.Body))
+	_, err = client.RefundOrder(t.Context(), req)
+	require.ErrorIs(t, err, refund.ErrDuplicate)
+	req.StoreCode = "other_store"
+	_, err = client.RefundOrder(t.Context(), req)
+	require.ErrorIs(t, err, refund.ErrOrderNotFound)
+	assert.Equal(t, []refund.Money{refund.MustParseMoney("10.99", "AUD")}, sim.Ledger(order))
+}
+
+// dyingServer answers the first request on a connection and reads the second, but closes the connection then: as a
+// server does that dies after it has acted. It keeps the bytes of all requests.
+type dyingServer struct {
+	url string
+
+	mu       sync.Mutex
+	requests []string
+}
+
+func newDyingServer(t *testing.T) *dyingServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, listener.Close()) })
+	s := &dyingServer{url: "http://" + listener.Addr().String()}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(conn)
+		}
+	}()
+	return s
+}
+
+func (s *dyingServer) serve(conn net.Conn) {
+	defer conn.Close() //nolint:errcheck // cut on purpose
+	var raw bytes.Buffer
+	reader := bufio.NewReader(io.TeeReader(conn, &raw))
+	for n := range 2 {
+		req, err := http.ReadRequest(reader)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body) //nolint:errcheck // the raw bytes are looked at
+		s.mu.Lock()
+		s.requests = append(s.requests, raw.String())
+		s.mu.Unlock()
+		raw.Reset()
+		if n == 0 {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") //nolint:errcheck // the client would notice
+		}
+	}
+}
+
+func (s *dyingServer) seen() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.requests...)
+}
+
+// TestNoReplayBelow: net/http repeats a POST with an Idempotency-Key by itself when its pooled connection dies, which
+// would pay twice.
+func TestNoReplayBelow(t *testing.T) {
+	server := newDyingServer(t)
+	pool := &http.Transport{}
+	t.Cleanup(pool.CloseIdleConnections)
+	client := newClient(t, pool, func(cfg *instant.Config) { cfg.BaseURL = server.url })
+	_, err := client.Refund(t.Context(), request("first", "10.00"))
+	require.NoError(t, err)
+	_, err = client.Refund(t.Context(), request("second", "10.00"))
+	var e *refund.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, 1, e.Attempt.Tries)
+	require.Len(t, server.seen(), 2)
+	for _, raw := range server.seen() { // on the wire too the names are the documented ones
+		assert.Contains(t, raw, "\r\nX-Instant-App-Auth: "+instanttest.AppAuth+"\r\n")
+		assert.Contains(t, raw, "\r\nX-Instant-App-Id: "+instanttest.AppID+"\r\n")
+		assert.Contains(t, raw, "\r\nIdempotency-Key: ")
+	}
+
+	// The danger is real: the same with net/http alone.
+	server = newDyingServer(t)
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.url, strings.NewReader("{}"))
+		require.NoError(t, err)
+		req.Header.Set("Idempotency-Key", "k")
+		resp, err := (&http.Client{Transport: pool}).Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	assert.Len(t, server.seen(), 3)
+}

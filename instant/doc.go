@@ -1,0 +1,45 @@
+// Package instant refunds orders at Instant (instant.one), through the refund order API.
+//
+// # What is special
+//
+//   - A refund is synchronous: 200 means carried out. The answer has no id and no amount, its body is not documented,
+//     and nothing can be read back. Your own record and Instant's dashboard are all there is.
+//   - Every refusal is HTTP 500: the code in its body decides. Five codes say that nothing moved; REFUND_FAILURE, a possible
+//     duplicate, an internal error, and every answer without a documented code leave the outcome unknown.
+//   - Instant refuses a refund of the same order and amount as another of the last 60 seconds, with
+//     POSSIBLE_DUPLICATE_REFUND. After that a repeat is a second refund. So equal partial refunds of an order have to be
+//     more than a minute apart, and a request that may have gone out is never sent again.
+//   - POSSIBLE_DUPLICATE_REFUND is OutcomeUnknown: this request moved nothing, but the one before it may have had the same
+//     key, and then the refund was made. The client has no memory to tell; the journal has, and makes it a refusal for a
+//     key that was never sent before.
+//   - For the same reason no other refusal of a repeated key says what became of the first request: who has no journal must
+//     not repeat a key whose outcome is unknown.
+//   - The Idempotency-Key header, derived from the key, is what Instant's own plugin sends, but nothing says what it is
+//     good for. Nothing here relies on it.
+//   - Resolve leaves the outcome to a person, unless Config.ResendToResolve lets it ask once more while the 60 seconds
+//     last.
+//
+// # Which words move money
+//
+// RefundOrder and the common Refund pay the shopper, at once. With Config.ResendToResolve, Resolve pays as well if the
+// first request never arrived. Nothing else asks Instant at all.
+//
+// # Sources
+//
+// Two pages of help.instant.one, "How do you integrate Instant with a refunds system?" (the refunds page) and
+// "Processing refunds"; and Instant's own extension for Magento, InstantCheckout/instant-magento2. Comments in the code
+// name which of them a fact is from. Nothing was tried against the live service.
+//
+// # Assumptions
+//
+// Beyond the documents this package assumes that:
+//
+//   - order ids and idempotency keys have 64 characters at the most, of visible ASCII, order ids without / \ ? %;
+//     store codes are visible ASCII;
+//   - the amount is in the currency of the store, which is Config.Currency: the API has no field for it;
+//   - a documented code means what it says with any status of 400 and above;
+//   - REFUND_FAILURE does not prove that nothing moved: Instant asks to be contacted;
+//   - a 200 with an error in the documented form, or with a web page, is no success: its outcome is unknown;
+//   - 15 seconds after it was sent a request has been registered by the guard of 60 seconds, or will never be; and a
+//     request arrives within 10 seconds of being sent. Only Config.ResendToResolve rests on that.
+package instant

@@ -1,0 +1,88 @@
+package instant
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/refund"
+)
+
+// ErrorCode is Instant's error. Open: codes that nobody has seen before are kept verbatim in refund.Error.Code.
+type ErrorCode string
+
+// The documented codes (refunds page). All of them arrive with status 500.
+const (
+	CodeRefundFailure                    ErrorCode = "REFUND_FAILURE"                       // outcome unknown: a person asks Instant
+	CodeInvalidAmountToRefund            ErrorCode = "INVALID_AMOUNT_TO_REFUND"             // not positive, or too small
+	CodePossibleDuplicateRefund          ErrorCode = "POSSIBLE_DUPLICATE_REFUND"            // same order and amount within 60 s; see the package comment
+	CodeRefundAmountGreaterThanAvailable ErrorCode = "REFUND_AMOUNT_GREATER_THAN_AVAILABLE" // more than is left to refund
+	CodeNoEntityFound                    ErrorCode = "NO_ENTITY_FOUND"                      // no such displayOrderId
+	CodeUnauthorized                     ErrorCode = "UNAUTHORIZED"                         // wrong X-Instant-App-Auth
+	CodeInvalidCredentials               ErrorCode = "INVALID_CREDENTIALS"                  //nolint:gosec // wrong X-Instant-App-Id; a code, no credential
+	CodeIntenralServerError              ErrorCode = "INTENRAL_SERVER_ERROR"                // outcome unknown; spelled like that
+	CodeInternalServerError              ErrorCode = "INTERNAL_SERVER_ERROR"                // the same, should Instant mend it
+)
+
+// HasCode reports whether err is Instant's answer with one of codes.
+func HasCode(err error, codes ...ErrorCode) bool {
+	var e *refund.Error
+	return errors.As(err, &e) && e.Provider == provider && slices.Contains(codes, ErrorCode(e.Code))
+}
+
+// errorBody is the body of all errors. message is free text: nothing depends on it, not even its type.
+type errorBody struct {
+	Error   string          `json:"error"`
+	Message json.RawMessage `json:"message"`
+}
+
+// classify reads an answer. Nil means success, which is 200 and no other status (refunds page, and
+// instant-magento2, Service/DoRequest.php).
+func classify(status int, body []byte) *httpx.Refusal {
+	var e errorBody
+	readable := json.Unmarshal(body, &e) == nil && e.Error != ""
+	if status == http.StatusOK && !readable && !page(body) {
+		return nil
+	}
+	r := httpx.ByStatus(status, body)
+	if readable {
+		r.Code, r.Message = e.Error, lenient.Text(e.Message)
+	}
+	if status < http.StatusBadRequest {
+		return r
+	}
+	if kind, ok := refused(ErrorCode(r.Code)); ok {
+		r.Kind, r.Outcome = kind, refund.OutcomeRejected
+	} else if r.Code == string(CodePossibleDuplicateRefund) {
+		// This request was refused, because of one before it. If that one had the same key, the refund was made: the
+		// client has no memory to tell, and Instant does not say.
+		r.Kind = refund.KindDuplicate
+		r.Message = "Instant has refunded this amount of the order within the last 60 s; if that was an earlier request of " +
+			"this key, the refund was made, else it was refused. " + r.Message
+	}
+	return r
+}
+
+// page reports whether body is a web page, which comes from something in front of Instant.
+func page(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// refused is the table of codes which say that nothing was refunded. The status is 500 for each and tells nothing.
+// Left out are REFUND_FAILURE, for which Instant wants to be contacted, and the unexpected error in both spellings.
+func refused(code ErrorCode) (refund.Kind, bool) {
+	switch code {
+	case CodeInvalidAmountToRefund:
+		return refund.KindInvalidRequest, true
+	case CodeRefundAmountGreaterThanAvailable:
+		return refund.KindAmountExceeded, true
+	case CodeNoEntityFound:
+		return refund.KindOrderNotFound, true
+	case CodeUnauthorized, CodeInvalidCredentials:
+		return refund.KindUnauthorized, true
+	case CodePossibleDuplicateRefund, CodeRefundFailure, CodeIntenralServerError, CodeInternalServerError:
+	}
+	return 0, false
+}

@@ -1,0 +1,97 @@
+package instant_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/instant"
+	"github.com/multirefund/refund-go/internal/wiretest"
+	"github.com/multirefund/refund-go/refund"
+)
+
+// TestDecodeRefund has every shape of a 200 that can be thought of: none is documented.
+func TestDecodeRefund(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body    string
+		unknown bool
+	}{
+		"empty":                          {body: ``},
+		"white space":                    {body: " \r\n"},
+		"text":                           {body: `Refunded`},
+		"a JSON string":                  {body: `"ok"`},
+		"an empty object":                {body: `{}`},
+		"an object":                      {body: `{"success":true,"refund":{"id":1}}`},
+		"null":                           {body: `null`},
+		"a list":                         {body: `[]`},
+		"cut off":                        {body: `{"success":tr`},
+		"an amount of its own, a giant":  {body: `{"amount":1e2000000}`},
+		"a message":                      {body: `{"message":"done"}`},
+		"no error, empty":                {body: `{"error":"","message":"done"}`},
+		"no error, null":                 {body: `{"error":null,"message":null}`},
+		"no error, false":                {body: `{"error":false}`},
+		"an error in the wrong place":    {body: `{"error":"REFUND_FAILURE","message":"no"}`, unknown: true},
+		"a refusal in the wrong place":   {body: `{"error":"UNAUTHORIZED","message":"no"}`, unknown: true},
+		"a new error in the wrong place": {body: `{"error":"NEW"}`, unknown: true},
+		"a web page":                     {body: "\n<!DOCTYPE html><title>Sorry</title>", unknown: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := &wiretest.Transport{Status: http.StatusOK, Body: tt.body}
+			req := request("k", "10.00")
+			got, err := newClient(t, wire).Refund(t.Context(), req)
+			if tt.unknown {
+				require.Error(t, err)
+				assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "200 was said: money has probably moved")
+				return
+			}
+			require.NoError(t, err)
+			raw := refund.Raw(tt.body)
+			if tt.body == "" {
+				raw = got.Raw
+				assert.Empty(t, raw)
+			}
+			assert.Equal(t, &refund.Refund{
+				IdempotencyKey: "k", Provider: "instant", Order: req.Order, Status: refund.StatusSucceeded, Raw: raw,
+			}, got)
+		})
+	}
+}
+
+// FuzzAnswers lets any bytes be the answer to a refund and to the one that is sent again to resolve it. Nothing may panic,
+// only a documented code with an error status is a refusal, and Resolve never says that nothing moved.
+func FuzzAnswers(f *testing.F) {
+	f.Add(200, ``)
+	f.Add(200, `{"ok":true}`)
+	f.Add(200, `<html>`)
+	f.Add(200, `{"error":"REFUND_FAILURE"}`)
+	f.Add(201, `{}`)
+	f.Add(500, `{"error":"POSSIBLE_DUPLICATE_REFUND","message":"no"}`)
+	f.Add(500, `{"error":"UNAUTHORIZED","message":["a",1e999999999]}`)
+	f.Add(404, `{"error":"NO_ENTITY_FOUND","message":{}}`)
+	f.Add(502, `<html>`)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			return
+		}
+		client := newClient(t, &wiretest.Transport{Status: status, Body: body}, func(cfg *instant.Config) { cfg.ResendToResolve = true })
+		_, err := client.Refund(t.Context(), request("k", "10.00"))
+		if err == nil {
+			require.Equal(t, http.StatusOK, status)
+		} else if status < 400 {
+			require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		} else if refund.OutcomeOf(err) != refund.OutcomeUnknown {
+			require.True(t, instant.HasCode(err, instant.CodeInvalidAmountToRefund, instant.CodePossibleDuplicateRefund,
+				instant.CodeRefundAmountGreaterThanAvailable, instant.CodeNoEntityFound, instant.CodeUnauthorized, instant.CodeInvalidCredentials))
+		}
+		at := time.Now().Add(-20 * time.Second)
+		got, err := client.Resolve(t.Context(), refund.Attempt{Request: request("k", "10.00"), FirstSent: at, LastSent: at, Tries: 1})
+		require.NotEqual(t, refund.VerdictNotApplied, got.Verdict)
+		if err != nil {
+			require.Equal(t, refund.Resolution{}, got)
+			require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		}
+	})
+}
