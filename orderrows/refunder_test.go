@@ -1,0 +1,415 @@
+package orderrows_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/internal/wiretest"
+	"github.com/multirefund/refund-go/orderrows"
+	"github.com/multirefund/refund-go/orderrows/orderrowstest"
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/refundtest"
+)
+
+// bench is a simulator, a network in front of it, and a client.
+type bench struct {
+	sim    *orderrowstest.Simulator
+	net    *refundtest.Network
+	client *orderrows.Client
+	order  refund.Order
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{sim: orderrowstest.New()}
+	b.net = refundtest.NewNetwork(refundtest.InMemory(b.sim))
+	b.client = newClient(t, b.net)
+	b.order = b.sim.AddOrder(refund.MustParseMoney("100.00", "SEK"))
+	return b
+}
+
+func (b *bench) request(key, amount string) refund.Request {
+	return refund.Request{IdempotencyKey: key, Order: b.order, Amount: refund.MustParseMoney(amount, "SEK")}
+}
+
+// lose makes a refund whose answer meets a fault.
+func (b *bench) lose(t *testing.T, req refund.Request, f refundtest.Fault) refund.Attempt {
+	t.Helper()
+	b.net.Inject(f)
+	_, err := b.client.Refund(t.Context(), req)
+	var e *refund.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, refund.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, 1, e.Attempt.Tries, "it is sent once")
+	return e.Attempt
+}
+
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestKeyAfterACrash: a process died after the refund was made, before anybody knew. Another one sends the same key.
+func TestKeyAfterACrash(t *testing.T) {
+	b := newBench(t)
+	req := b.request("k", "10.00")
+	b.lose(t, req, refundtest.LostAnswer)
+	later := newClient(t, refundtest.InMemory(b.sim))
+	got, err := later.Refund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, "k", got.IdempotencyKey)
+	assert.Equal(t, req.Amount, got.Amount, "it was read, so that its amount is known")
+	assert.Equal(t, refund.StatusPending, got.Status)
+	assert.False(t, got.CreatedAt.IsZero())
+	assert.Empty(t, got.Warnings)
+	assert.Len(t, b.sim.Ledger(b.order), 1)
+
+	// Without the look-up it is a second refund, which the look-up then tells of.
+	_, err = newHastyClient(t, refundtest.InMemory(b.sim)).Refund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Len(t, b.sim.Ledger(b.order), 2)
+	again, err := later.Refund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, got.ID, again.ID)
+	assert.Len(t, again.Warnings, 1)
+}
+
+// TestSameKeyAtOnce: two that look before either has paid both pay. Only a journal closes that gap; here it is at least
+// seen afterwards.
+func TestSameKeyAtOnce(t *testing.T) {
+	b := newBench(t)
+	var looked, done sync.WaitGroup
+	looked.Add(2)
+	memory := refundtest.InMemory(b.sim)
+	client := newClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		resp, err := memory.RoundTrip(r)
+		if r.Method == http.MethodGet {
+			looked.Done()
+			looked.Wait()
+		}
+		return resp, err
+	}))
+	for range 2 {
+		done.Go(func() {
+			_, err := client.Refund(t.Context(), b.request("k", "10.00"))
+			assert.NoError(t, err)
+		})
+	}
+	done.Wait()
+	assert.Len(t, b.sim.Ledger(b.order), 2)
+	got, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+	require.NoError(t, err)
+	assert.Len(t, got.Warnings, 1)
+	assert.Len(t, b.sim.Ledger(b.order), 2)
+}
+
+// TestKeyOfAnotherRefund: one key, two refunds is a mistake, and nothing is sent.
+func TestKeyOfAnotherRefund(t *testing.T) {
+	for name, change := range map[string]func(*bench, *refund.Request){
+		"amount": func(_ *bench, r *refund.Request) { r.Amount = refund.MustParseMoney("9.99", "SEK") },
+		"part":   func(_ *bench, r *refund.Request) { r.Part = refund.PartFee },
+		"line":   func(b *bench, r *refund.Request) { r.Line = b.sim.AddRow(b.order, refund.MustParseMoney("5", "SEK")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			req := b.request("k", "10.00")
+			req.Part, req.Line = refund.PartShipping, "1002"
+			_, err := b.client.Refund(t.Context(), req)
+			require.NoError(t, err)
+			attempt := refund.Attempt{Request: req}
+			change(b, &attempt.Request)
+			_, err = b.client.Refund(t.Context(), attempt.Request)
+			require.ErrorIs(t, err, refund.ErrConflict)
+			assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+			assert.Len(t, b.sim.Ledger(b.order), 1)
+
+			got, err := b.client.Resolve(t.Context(), attempt)
+			require.NoError(t, err)
+			assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+			assert.True(t, got.NotBefore.IsZero(), "a person has to look")
+		})
+	}
+}
+
+// TestOtherCurrency: the API takes no currency, so that a refund in the wrong one would go through.
+func TestOtherCurrency(t *testing.T) {
+	const list = `{"Resource":[{"RefundId":"` + refundID + `","Reference":%q,"Currency":"NOK","RefundRows":[{"RefundAmount":10}]}]}`
+	request := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "SEK")}
+	for reference, kind := range map[string]error{"k": refund.ErrConflict, "other": refund.ErrCurrencyMismatch} {
+		wire := &wiretest.Transport{Status: http.StatusOK, Body: fmt.Sprintf(list, reference)}
+		_, err := newClient(t, wire).Refund(t.Context(), request)
+		require.ErrorIs(t, err, kind)
+		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+		assert.Len(t, wire.Dumps, 1, "only the look-up went out")
+	}
+	// In another currency, although no amount can be read.
+	wire := &wiretest.Transport{Status: http.StatusOK, Body: `{"Resource":[{"RefundId":"r","Reference":"k","Currency":"NOK"}]}`}
+	_, err := newClient(t, wire).Refund(t.Context(), request)
+	require.ErrorIs(t, err, refund.ErrConflict)
+}
+
+// TestLookUpFindsWhatStatesLittle: what the list does not state cannot differ.
+func TestLookUpFindsWhatStatesLittle(t *testing.T) {
+	request := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "SEK"), Part: refund.PartFee}
+	for _, members := range []string{``, `,"Currency":"SEK","RefundedTotal":10`, `,"Currency":"SEK","RefundRows":[{"RefundType":3}]`} {
+		wire := &wiretest.Transport{Status: http.StatusOK, Body: `{"Resource":[{"RefundId":"` + refundID + `","Reference":"k"` + members + `}]}`}
+		got, err := newClient(t, wire).Refund(t.Context(), request)
+		require.NoError(t, err, members)
+		assert.Equal(t, refundID, got.ID)
+		assert.Len(t, wire.Dumps, 1, "nothing was sent")
+	}
+}
+
+// TestLookUpFails: what cannot be looked up is not sent.
+func TestLookUpFails(t *testing.T) {
+	for name, body := range map[string]string{
+		"no resource": changed, "null": `{"Resource":null}`, "not a list": created, "html": "<html>", "empty": "",
+		"a refund without an id": `{"Resource":[{"Reference":"x"}]}`, "null entry": `{"Resource":[null]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			wire := &wiretest.Transport{Status: http.StatusOK, Body: body}
+			_, err := newClient(t, wire).Refund(t.Context(), b.request("k", "10.00"))
+			require.ErrorIs(t, err, refund.ErrUnexpected)
+			assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+			assert.Len(t, wire.Dumps, 1)
+		})
+	}
+	t.Run("no network", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			calls := 0
+			client := newClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				calls++
+				assert.Equal(t, http.MethodGet, r.Method)
+				return nil, syscall.ECONNRESET
+			}))
+			req := b.request("k", "10.00")
+			req.Reason = "personal"
+			_, err := client.Refund(t.Context(), req)
+			require.ErrorIs(t, err, refund.ErrUnavailable)
+			assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+			assert.Equal(t, 3, calls, "reads may be repeated")
+			var e *refund.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, "k", e.IdempotencyKey)
+		})
+	})
+}
+
+// TestBadBody: a 500 may follow a bad body and may not, so that it is resolved like any other.
+func TestBadBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		req := b.request("k", "10.00")
+		req.Line = "77"
+		_, err := b.client.Refund(t.Context(), req)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+		assert.Contains(t, e.Message, "database error")
+		<-time.After(time.Hour)
+		got, err := b.client.Resolve(t.Context(), e.Attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
+		assert.Empty(t, b.sim.Ledger(b.order))
+	})
+}
+
+func TestRemarksOfASuccessAreAWarning(t *testing.T) {
+	body := strings.Replace(created, "null", `["Author was cut."]`, 1)
+	client := newHastyClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body})
+	got, err := client.Refund(t.Context(), newBench(t).request("k", "1"))
+	require.NoError(t, err)
+	assert.Len(t, got.Warnings, 1)
+	assert.NotContains(t, got.Warnings[0], "Author")
+	assert.Equal(t, body, string(got.Raw))
+}
+
+func TestResolveFinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		sent := len(b.net.Requests())
+		got, err := b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Equal(t, "k", got.Refund.IdempotencyKey)
+		assert.Equal(t, b.order, got.Refund.Order)
+		assert.Len(t, b.net.Requests(), sent+1, "once found, it is found")
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// TestResolveDoesNotBelieveAbsenceAtOnce: reads may lag behind writes.
+func TestResolveDoesNotBelieveAbsenceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		b.sim.SetReadLag(time.Minute)
+		got, err := b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		assert.Equal(t, attempt.LastSent.Add(b.client.Capabilities().ReadLag), got.NotBefore)
+
+		<-time.After(time.Until(got.NotBefore))
+		got, err = b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+	})
+}
+
+// TestResolveReadsAbsenceTwice: one of several servers may be behind.
+func TestResolveReadsAbsenceTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		<-time.After(time.Hour)
+		reads := 0
+		memory := refundtest.InMemory(b.sim)
+		client := newClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			resp, err := memory.RoundTrip(r)
+			if reads++; reads == 1 {
+				resp.Body = io.NopCloser(strings.NewReader(noneYet))
+				resp.ContentLength = -1
+			}
+			return resp, err
+		}))
+		got, err := client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+
+		attempt.Request.IdempotencyKey = "never-arrived"
+		got, err = client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
+		assert.Equal(t, 4, reads)
+	})
+}
+
+// TestResolveUnmarkedIsForAPerson: a refund of the amount without a Reference may be the one that is looked for.
+func TestResolveUnmarkedIsForAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		native := nativeRequest()
+		native.Reference = ""
+		_, err := b.client.CreateRefund(t.Context(), 1001, native)
+		require.NoError(t, err)
+		resolve := func(a refund.Attempt) refund.Resolution {
+			got, err := b.client.Resolve(t.Context(), a)
+			require.NoError(t, err)
+			return got
+		}
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.ServerErrorBeforeCommit)
+		<-time.After(time.Hour)
+		got := resolve(attempt)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
+
+		other := attempt
+		other.Request.Amount = refund.MustParseMoney("10.01", "SEK")
+		assert.Equal(t, refund.VerdictNotApplied, resolve(other).Verdict, "it is of another amount")
+
+		<-time.After(48 * time.Hour)
+		attempt = b.lose(t, b.request("k2", "10.00"), refundtest.ServerErrorBeforeCommit)
+		<-time.After(time.Hour)
+		assert.Equal(t, refund.VerdictNotApplied, resolve(attempt).Verdict, "it is older than the attempt, in any time zone")
+	})
+}
+
+// TestResolveUnknownOrder: whoever asks with the credentials of another account must not be told that nothing moved.
+func TestResolveUnknownOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		other := newClient(t, refundtest.InMemory(orderrowstest.New()))
+		got, err := other.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.False(t, got.NotBefore.IsZero())
+		<-time.After(time.Until(got.NotBefore))
+		got, err = other.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		assert.True(t, got.NotBefore.IsZero())
+	})
+}
+
+func TestResolveCannotAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		for _, wire := range []*wiretest.Transport{
+			{Status: http.StatusServiceUnavailable},
+			{Status: http.StatusOK, Body: "<html>"},
+			{Status: http.StatusNotFound, Body: "<html>"},
+			{Status: http.StatusUnauthorized, Body: `{"Message":"Unauthorized"}`},
+		} {
+			got, err := newClient(t, wire).Resolve(t.Context(), attempt)
+			require.Error(t, err)
+			assert.NotEqual(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+			assert.Equal(t, refund.Resolution{}, got)
+		}
+	})
+}
+
+func TestRefundsFilters(t *testing.T) {
+	b := newBench(t)
+	ctx := t.Context()
+	first, err := b.client.Refund(ctx, b.request("k1", "5.00"))
+	require.NoError(t, err)
+	b.sim.Advance(time.Hour)
+	second, err := b.client.Refund(ctx, b.request("k2", "5.00"))
+	require.NoError(t, err)
+	_, err = b.client.SetAsProcessed(ctx, 1001, second.ID, orderrows.ProcessedRefund{})
+	require.NoError(t, err)
+	elsewhere := b.sim.AddOrder(refund.MustParseMoney("1.00", "SEK"))
+	req := b.request("k3", "1.00")
+	req.Order = elsewhere
+	third, err := b.client.Refund(ctx, req)
+	require.NoError(t, err)
+	made, err := b.client.GetRefund(ctx, refund.Ref{Order: b.order, ID: second.ID})
+	require.NoError(t, err)
+
+	for name, tt := range map[string]struct {
+		query refund.Query
+		want  []string
+	}{
+		"of an order":          {refund.Query{Order: b.order}, []string{first.ID, second.ID}},
+		"since, inclusive":     {refund.Query{Order: b.order, Since: made.CreatedAt}, []string{second.ID}},
+		"until, exclusive":     {refund.Query{Order: b.order, Until: made.CreatedAt}, []string{first.ID}},
+		"of a status":          {refund.Query{Order: b.order, Status: refund.StatusSucceeded}, []string{second.ID}},
+		"all":                  {refund.Query{}, []string{first.ID, second.ID, third.ID}},
+		"all since, inclusive": {refund.Query{Since: made.CreatedAt}, []string{second.ID, third.ID}},
+		"all until, exclusive": {refund.Query{Until: made.CreatedAt}, []string{first.ID}},
+		"all of a status":      {refund.Query{Status: refund.StatusPending}, []string{first.ID, third.ID}},
+		"none":                 {refund.Query{Status: refund.StatusFailed}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for r, err := range b.client.Refunds(ctx, tt.query) {
+				require.NoError(t, err)
+				got = append(got, r.ID)
+				if r.ID == third.ID {
+					assert.Equal(t, elsewhere, r.Order)
+				}
+			}
+			assert.Equal(t, tt.want, got)
+		})
+	}
+	for _, err := range b.client.Refunds(ctx, refund.Query{}) {
+		require.NoError(t, err)
+		break
+	}
+	require.ErrorIs(t, drain(b.client.Refunds(ctx, refund.Query{Order: b.sim.UnknownOrder()})), refund.ErrOrderNotFound)
+	_, err = b.client.GetRefund(ctx, refund.Ref{Order: b.order, ID: refundID})
+	require.ErrorIs(t, err, refund.ErrOrderNotFound)
+}
