@@ -20,10 +20,9 @@ const (
 	keyLife = 24 * time.Hour       // the shorter of two documented figures (idempotent-requests page)
 
 	// Assumptions, see the package comment.
-	keyMargin    = time.Hour
-	readLag      = 5 * time.Minute
-	maxOrderID   = 64
-	inFlightWait = 10 * time.Second
+	keyMargin  = time.Hour
+	readLag    = 5 * time.Minute
+	maxOrderID = 64
 
 	maxReference       = 64  // refund object page; 85 elsewhere
 	maxRefundReference = 128 // Create Refund page
@@ -256,7 +255,7 @@ func (p *Payment) voided(r *Refund) bool {
 
 // Resolve implements refund.Resolver. While Afterpay keeps the key, the same request is sent again: the answer is the
 // original's, or the refund is made now. After that, and when the repeat is refused, the payment is read and searched
-// for the key.
+// for the key. While Afterpay is still processing the refund, the error is ErrInFlight.
 func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	if _, err := c.check(a.Request); err != nil && !errors.Is(err, refund.ErrWindowExpired) {
 		return refund.Resolution{}, err
@@ -272,13 +271,11 @@ func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	var e *refund.Error
 	errors.As(err, &e)
 	switch {
-	case e.Kind == refund.KindInFlight:
-		return refund.Resolution{NotBefore: time.Now().Add(max(e.RetryAfter, inFlightWait)), Why: "Afterpay is still processing it"}, nil
 	case e.Kind == refund.KindConflict, e.HTTPStatus == http.StatusNotFound,
 		e.HTTPStatus == http.StatusPreconditionFailed, e.HTTPStatus == http.StatusUnprocessableEntity:
 		return c.search(ctx, a)
 	}
-	return refund.Resolution{}, err
+	return refund.Resolution{}, err // also while Afterpay is still processing it: its Attempt is younger than a
 }
 
 // search looks for the refund in the payment.

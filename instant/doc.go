@@ -10,8 +10,7 @@
 //     POSSIBLE_DUPLICATE_REFUND. After that a repeat is a second refund. So equal partial refunds of an order have to be
 //     more than a minute apart, and a request that may have gone out is never sent again.
 //   - POSSIBLE_DUPLICATE_REFUND is OutcomeUnknown: this request moved nothing, but the one before it may have had the same
-//     key, and then the refund was made. The client has no memory to tell; the journal has, and makes it a refusal for a
-//     key that was never sent before.
+//     key, or may have been this very one, delivered twice by something in between; then the refund was made.
 //   - For the same reason no other refusal of a repeated key says what became of the first request: who has no journal must
 //     not repeat a key whose outcome is unknown.
 //   - The Idempotency-Key header, derived from the key, is what Instant's own plugin sends, but nothing says what it is

@@ -58,8 +58,8 @@ func classify(status int, body []byte) *httpx.Refusal {
 	if kind, ok := refused(ErrorCode(r.Code)); ok {
 		r.Kind, r.Outcome = kind, refund.OutcomeRejected
 	} else if r.Code == string(CodePossibleDuplicateRefund) {
-		// This request was refused, because of one before it. If that one had the same key, the refund was made: the
-		// client has no memory to tell, and Instant does not say.
+		// This request was refused, because of one before it. If that one had the same key, or was this one delivered
+		// twice, the refund was made; Instant does not say.
 		r.Kind = refund.KindDuplicate
 		r.Message = "Instant has refunded this amount of the order within the last 60 s; if that was an earlier request of " +
 			"this key, the refund was made, else it was refused. " + r.Message

@@ -105,7 +105,7 @@ func (j *Journal) move(ctx context.Context, from *Entry, e Entry) (Entry, error)
 func (j *Journal) update(ctx context.Context, from *Entry, e Entry) (Entry, error) {
 	e.Version, e.Updated = from.Version+1, time.Now()
 	if err := j.store.Update(ctx, e); err != nil {
-		return *from, err //nolint:wrapcheck // the store's errors are the journal's
+		return *from, err
 	}
 	j.report(from.State, &e)
 	return e, nil
@@ -153,7 +153,7 @@ func (c *client) Capabilities() refund.Capabilities { return c.caps }
 // Refund implements refund.Refunder. See the package comment for what it promises.
 func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
 	if err := c.caps.Check(req); err != nil {
-		return nil, err //nolint:wrapcheck // a *refund.Error
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, c.refuse(&req, refund.KindUnavailable, err)
@@ -211,7 +211,7 @@ func (c *client) baseline(ctx context.Context, e Entry, req *refund.Request) (En
 		if refund.OutcomeOf(err) == refund.OutcomeUnknown { // no *refund.Error: it was a read, nothing was sent
 			err = c.refuse(req, refund.KindUnavailable, err)
 		}
-		return e, err //nolint:wrapcheck // a *refund.Error
+		return e, err
 	}
 	next := e
 	next.Baseline = got
@@ -291,7 +291,7 @@ func (c *client) finish(ctx context.Context, entry Entry, got *refund.Refund, er
 	if _, storeErr := c.journal.move(ctx, &entry, e); storeErr != nil {
 		return got, c.notRecorded(&e, err, storeErr)
 	}
-	return got, err //nolint:wrapcheck // a *refund.Error
+	return got, err
 }
 
 // sent takes over when requests went out. An Attempt without times leaves what is safe: from the intent until now. What

@@ -30,9 +30,11 @@ func (m *memory) Insert(ctx context.Context, e Entry) error {
 func (m *memory) Update(ctx context.Context, e Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.entries[id{e.Provider, e.Key}].Version != e.Version-1 || e.Version == 1 {
+	known := m.entries[id{e.Provider, e.Key}]
+	if known.Version != e.Version-1 || e.Version == 1 {
 		return ErrConflict
 	}
+	e.Order, e.Amount, e.Part, e.Line, e.Created = known.Order, known.Amount, known.Part, known.Line, known.Created
 	return m.put(ctx, e)
 }
 
@@ -51,7 +53,10 @@ func (m *memory) put(ctx context.Context, e Entry) error {
 	return nil
 }
 
-func (m *memory) Get(_ context.Context, provider, key string) (Entry, error) {
+func (m *memory) Get(ctx context.Context, provider, key string) (Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return Entry{}, err //nolint:wrapcheck // the context's own
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, ok := m.entries[id{provider, key}]
@@ -61,8 +66,12 @@ func (m *memory) Get(_ context.Context, provider, key string) (Entry, error) {
 	return e, nil
 }
 
-func (m *memory) Entries(_ context.Context, f Filter) iter.Seq2[Entry, error] {
+func (m *memory) Entries(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(Entry{}, err)
+			return
+		}
 		m.mu.Lock()
 		var found []Entry
 		for _, e := range m.entries {

@@ -123,6 +123,8 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 		got.Why = "the client cannot resolve"
 	}
 
+	finishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
 	now, next := time.Now(), leased
 	next.Lease, next.Due, next.LastSent, next.Tries = time.Time{}, time.Time{}, attempt.LastSent, attempt.Tries
 	later := func(notBefore time.Time, why string) {
@@ -138,7 +140,7 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	var re *refund.Error
 	if err == nil && got.Verdict == refund.VerdictApplied && got.Refund != nil {
 		var other string
-		if other, err = c.claimed(ctx, &known, got.Refund.ID); other != "" {
+		if other, err = c.claimed(finishCtx, &known, got.Refund.ID); other != "" {
 			got = refund.Resolution{Why: "the refund that was found is that of the key " + other}
 		}
 	}
@@ -158,13 +160,11 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	default:
 		later(got.NotBefore, got.Why)
 	}
-	finishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer cancel()
 	done, storeErr := c.journal.move(finishCtx, &leased, next)
 	if storeErr != nil {
 		return leased, errors.Join(err, storeErr)
 	}
-	return done, err //nolint:wrapcheck // a *refund.Error
+	return done, err
 }
 
 // claimed returns the key of another entry of the order that has the provider's refund already. Only one of the two can be
@@ -175,7 +175,7 @@ func (c *client) claimed(ctx context.Context, e *Entry, id string) (key string, 
 	}
 	for other, err := range c.journal.store.Entries(ctx, Filter{Provider: e.Provider, OrderKey: e.OrderKey()}) {
 		if err != nil {
-			return "", err //nolint:wrapcheck // the store's errors are the journal's
+			return "", err
 		}
 		if other.RefundID == id && other.Key != e.Key {
 			return other.Key, nil
@@ -220,14 +220,13 @@ func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	if errors.Is(err, ErrNotFound) {
 		known, err = c.adopt(ctx, &a)
 	}
-	switch {
-	case err != nil:
-		re := &refund.Error{Kind: refund.KindUnavailable, Message: err.Error(), Err: err}
-		c.complete(&Entry{Key: a.Request.IdempotencyKey}, re)
-		re.Attempt = a
+	if err == nil && !known.same(&a.Request) {
+		err = ErrKeyReused
+	}
+	if err != nil {
+		re := c.complete(&known, &refund.Error{Kind: refund.KindUnavailable, Message: err.Error(), Err: err})
+		re.IdempotencyKey, re.Attempt = a.Request.IdempotencyKey, a // as unknown as before
 		return refund.Resolution{}, re
-	case !known.same(&a.Request):
-		return refund.Resolution{}, c.refuse(&a.Request, refund.KindConflict, ErrKeyReused)
 	}
 	if known.State == Sending || known.State == Unknown {
 		if known.Lease.After(time.Now()) {
@@ -252,14 +251,14 @@ func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 // adopt records an attempt that the journal does not have: from before it was there, or from when its store was not.
 func (c *client) adopt(ctx context.Context, a *refund.Attempt) (Entry, error) {
 	if err := c.caps.Check(a.Request); err != nil {
-		return Entry{}, err //nolint:wrapcheck // a *refund.Error
+		return Entry{}, err
 	}
 	now := time.Now()
 	e := newEntry(c.caps.Provider, &a.Request, now, time.Time{})
 	e.State, e.Due, e.FirstSent, e.Baseline = Unknown, now, a.FirstSent, a.Baseline
 	e.sent(a, now)
 	if err := c.journal.store.Insert(ctx, e); err != nil {
-		return Entry{}, err //nolint:wrapcheck // the store's errors are the journal's
+		return Entry{}, err
 	}
 	c.journal.report("", &e)
 	return e, nil
@@ -274,7 +273,7 @@ func (j *Journal) Decide(ctx context.Context, provider, key string, verdict refu
 	}
 	known, err := j.store.Get(ctx, provider, key)
 	if err != nil {
-		return err //nolint:wrapcheck // the store's errors are the journal's
+		return err
 	}
 	now := time.Now()
 	if known.State != NeedsReview && known.State != Unknown || known.Lease.After(now) {

@@ -1,0 +1,311 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/journal"
+)
+
+var (
+	errStore = errors.New("the store is down")
+	errWire  = errors.New("the wire is cut")
+)
+
+// fake is a provider that does what a test says. Without a script it refunds, and knows nothing when it is asked.
+type fake struct {
+	name      string // "fake" if empty
+	refund    func(context.Context, refund.Request) (*refund.Refund, error)
+	resolve   func(context.Context, refund.Attempt) (refund.Resolution, error)
+	resolveBy refund.Resolve
+
+	mu       sync.Mutex
+	requests []refund.Request
+	attempts []refund.Attempt
+}
+
+func (f *fake) Capabilities() refund.Capabilities {
+	name := f.name
+	if name == "" {
+		name = "fake"
+	}
+	return refund.Capabilities{
+		Provider: name, Repeat: refund.RepeatRefundsAgain, Resolve: f.resolveBy, Parts: []refund.Part{refund.PartTax}, Lines: true,
+	}
+}
+
+func (f *fake) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
+	f.mu.Lock()
+	f.requests = append(f.requests, req)
+	f.mu.Unlock()
+	if f.refund != nil {
+		return f.refund(ctx, req)
+	}
+	return made(req, refund.StatusSucceeded), nil
+}
+
+func (f *fake) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	f.mu.Lock()
+	f.attempts = append(f.attempts, a)
+	f.mu.Unlock()
+	if f.resolve != nil {
+		return f.resolve(ctx, a)
+	}
+	return refund.Resolution{NotBefore: time.Now(), Why: "nothing to see"}, nil
+}
+
+// sent is how many requests have reached the provider.
+func (f *fake) sent() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.requests)
+}
+
+// asked is what Resolve was asked, in order.
+func (f *fake) asked() []refund.Attempt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]refund.Attempt(nil), f.attempts...)
+}
+
+type readable struct {
+	*fake
+	get func(context.Context, refund.Ref) (*refund.Refund, error)
+}
+
+func (r *readable) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	return r.get(ctx, ref)
+}
+
+type comparing struct {
+	*fake
+	baseline func(context.Context, refund.Request) (refund.Baseline, error)
+}
+
+func (c *comparing) Baseline(ctx context.Context, req refund.Request) (refund.Baseline, error) {
+	return c.baseline(ctx, req)
+}
+
+func made(req refund.Request, status refund.Status) *refund.Refund {
+	return &refund.Refund{
+		ID: "r-" + req.IdempotencyKey, IdempotencyKey: req.IdempotencyKey, Provider: "fake", Order: req.Order,
+		Amount: req.Amount, Status: status, ProviderStatus: "done",
+	}
+}
+
+// lose answers like a client whose request went out and never came back.
+func lose(_ context.Context, req refund.Request) (*refund.Refund, error) {
+	now := time.Now()
+	return nil, &refund.Error{
+		Provider: "fake", Op: "refund", Kind: refund.KindUnavailable, Message: "lost", IdempotencyKey: req.IdempotencyKey, Err: errWire,
+		Attempt: refund.Attempt{Request: req, FirstSent: now, LastSent: now, Tries: 1},
+	}
+}
+
+func fails(outcome refund.Outcome) func(context.Context, refund.Request) (*refund.Refund, error) {
+	return func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+		return nil, &refund.Error{
+			Provider: "fake", Op: "refund", Kind: refund.KindNotRefundable, Outcome: outcome, Code: "no", Message: "no",
+			IdempotencyKey: req.IdempotencyKey,
+		}
+	}
+}
+
+func answers(r refund.Resolution) func(context.Context, refund.Attempt) (refund.Resolution, error) {
+	return func(context.Context, refund.Attempt) (refund.Resolution, error) { return r, nil }
+}
+
+func applied(_ context.Context, a refund.Attempt) (refund.Resolution, error) {
+	return refund.Resolution{Verdict: refund.VerdictApplied, Refund: made(a.Request, refund.StatusSucceeded), Why: "found"}, nil
+}
+
+func absent(context.Context, refund.Attempt) (refund.Resolution, error) {
+	return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "not found"}, nil
+}
+
+// flaky is a Store that fails on demand, before an operation took effect or, "lost", after it.
+type flaky struct {
+	journal.Store
+
+	mu     sync.Mutex
+	broken map[string]bool // "insert", "insert lost", "update", "update lost", "get", "entries"
+	hook   func(op string) // called before each; set while nobody works
+}
+
+func newFlaky() *flaky { return &flaky{Store: journal.NewMemory(), broken: map[string]bool{}} }
+
+func (s *flaky) breaks(ops ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.broken)
+	for _, op := range ops {
+		s.broken[op] = true
+	}
+}
+
+func (s *flaky) fails(op string) error {
+	if s.hook != nil {
+		s.hook(op)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken[op] {
+		return errStore
+	}
+	return nil
+}
+
+func (s *flaky) do(op string, f func() error) error {
+	if err := s.fails(op); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return s.fails(op + " lost")
+}
+
+func (s *flaky) Insert(ctx context.Context, e journal.Entry) error {
+	return s.do("insert", func() error { return s.Store.Insert(ctx, e) })
+}
+
+func (s *flaky) Update(ctx context.Context, e journal.Entry) error {
+	return s.do("update", func() error { return s.Store.Update(ctx, e) })
+}
+
+func (s *flaky) Get(ctx context.Context, provider, key string) (journal.Entry, error) {
+	if err := s.fails("get"); err != nil {
+		return journal.Entry{}, err
+	}
+	return s.Store.Get(ctx, provider, key)
+}
+
+func (s *flaky) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
+	if err := s.fails("entries"); err != nil {
+		return func(yield func(journal.Entry, error) bool) { yield(journal.Entry{}, err) }
+	}
+	return s.Store.Entries(ctx, f)
+}
+
+// bench is a journal on a store that can fail, around a provider that does what it is told.
+type bench struct {
+	*fake
+	store   *flaky
+	opts    journal.Options
+	journal *journal.Journal
+	client  refund.Refunder
+	ctx     context.Context
+
+	mu    sync.Mutex
+	moves []string // the transitions reported
+}
+
+func newBench(f *fake) *bench { return newBenchOf(f, f) }
+
+// newBenchOf is newBench for a client that is more than f alone.
+func newBenchOf(f *fake, r refund.Refunder) *bench {
+	b := &bench{fake: f, store: newFlaky(), ctx: context.Background()}
+	b.opts.OnTransition = func(m journal.Transition) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.moves = append(b.moves, string(m.From)+">"+string(m.Entry.State))
+	}
+	b.wrap(r)
+	return b
+}
+
+// wrap starts another process on the same store.
+func (b *bench) wrap(r refund.Refunder) {
+	b.journal = journal.New(b.store, b.opts)
+	b.client = b.journal.Wrap(r)
+}
+
+func (b *bench) transitions() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.moves...)
+}
+
+func (b *bench) entry(t *testing.T, key string) journal.Entry {
+	t.Helper()
+	e, err := b.store.Store.Get(b.ctx, "fake", key)
+	require.NoError(t, err)
+	return e
+}
+
+// ask refunds 10.00 of order 1.
+func (b *bench) ask(t *testing.T, key string) (*refund.Refund, error) {
+	t.Helper()
+	return b.client.Refund(b.ctx, request(key))
+}
+
+// crash asks for a refund in a process that dies while it sends.
+func (b *bench) crash(t *testing.T, key string) {
+	t.Helper()
+	script := b.refund
+	b.refund = func(context.Context, refund.Request) (*refund.Refund, error) { panic("killed") }
+	require.PanicsWithValue(t, "killed", func() { b.try(t, key) })
+	b.refund = script
+}
+
+func (b *bench) recover(t *testing.T) journal.Summary {
+	t.Helper()
+	sum, err := b.journal.Recover(b.ctx)
+	require.NoError(t, err)
+	return sum
+}
+
+func (b *bench) resolver(t *testing.T) refund.Resolver {
+	t.Helper()
+	r, ok := b.client.(refund.Resolver)
+	require.True(t, ok)
+	return r
+}
+
+func request(key string) refund.Request {
+	return refund.Request{IdempotencyKey: key, Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD")}
+}
+
+// requireError is for what every error of Refund has to be.
+func requireError(t *testing.T, err error, outcome refund.Outcome) {
+	t.Helper()
+	_ = errorOf(t, err, outcome) //nolint:errcheck // it is the same
+}
+
+// errorOf is requireError, and returns what was found.
+func errorOf(t *testing.T, err error, outcome refund.Outcome) *refund.Error {
+	t.Helper()
+	re, ok := err.(*refund.Error) //nolint:errorlint // Refund promises the very type
+	require.True(t, ok, "%T: %v", err, err)
+	require.Equal(t, outcome, re.Outcome)
+	require.Equal(t, "fake", re.Provider)
+	if outcome == refund.OutcomeUnknown {
+		require.NotEmpty(t, re.Attempt.Request.IdempotencyKey)
+		require.Equal(t, re.IdempotencyKey, re.Attempt.Request.IdempotencyKey)
+		require.Positive(t, re.Attempt.Tries)
+		require.False(t, re.Attempt.FirstSent.IsZero())
+		require.False(t, re.Attempt.LastSent.Before(re.Attempt.FirstSent))
+	}
+	return re
+}
+
+func requireErrorIs(t *testing.T, err, target error) {
+	t.Helper()
+	require.ErrorIs(t, err, target)
+	requireError(t, err, refund.OutcomeUnknown)
+}
+
+// try asks for a refund whose end the test does not care for.
+func (b *bench) try(t *testing.T, key string) {
+	t.Helper()
+	_, _ = b.ask(t, key) //nolint:errcheck // see above
+}
+
+func pass(d time.Duration) { <-time.After(d) }

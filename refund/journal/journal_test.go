@@ -1,0 +1,680 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/journal"
+)
+
+// TestIntentBeforeTheFirstByte: when the provider is called, the journal has the intent.
+func TestIntentBeforeTheFirstByte(t *testing.T) {
+	f := &fake{}
+	b := newBench(f)
+	req := request("k")
+	req.Part, req.Line = refund.PartTax, "7"
+	req.Reason, req.Metadata = "asked for by jane@example.com", map[string]string{"name": "Jane"}
+	f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+		e := b.entry(t, "k")
+		assert.Equal(t, journal.Sending, e.State)
+		assert.Equal(t, []any{"fake", "k", req.Order, req.Amount, req.Part, req.Line}, []any{e.Provider, e.Key, e.Order, e.Amount, e.Part, e.Line})
+		assert.Equal(t, int64(1), e.Version)
+		assert.True(t, e.Lease.After(time.Now()))
+		return made(req, refund.StatusSucceeded), nil
+	}
+	got, err := b.client.Refund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, refund.StatusSucceeded, got.Status)
+	e := b.entry(t, "k")
+	assert.Equal(t, journal.Succeeded, e.State)
+	assert.True(t, e.Lease.IsZero())
+	assert.True(t, e.Due.IsZero())
+	assert.Equal(t, []string{">sending", "sending>succeeded"}, b.transitions())
+	require.Len(t, f.requests, 1)
+	assert.Equal(t, req, f.requests[0], "the provider gets what is not stored, too")
+}
+
+func TestInvalidRequestsLeaveNoEntry(t *testing.T) {
+	b := newBench(&fake{})
+	_, err := b.client.Refund(t.Context(), refund.Request{IdempotencyKey: "k"})
+	requireError(t, err, refund.OutcomeNotSent)
+	_, err = b.store.Get(t.Context(), "fake", "k")
+	require.ErrorIs(t, err, journal.ErrNotFound)
+}
+
+// TestRepeatReturnsTheRecord, for every state in which the provider has the refund.
+func TestRepeatReturnsTheRecord(t *testing.T) {
+	for _, status := range []refund.Status{
+		refund.StatusSucceeded, refund.StatusPending, refund.StatusFailed, refund.StatusCanceled, refund.StatusExpired,
+	} {
+		f := &fake{}
+		b := newBench(f)
+		at := time.Now()
+		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			r := made(req, status)
+			r.CreatedAt, r.LocksAt, r.ExpiresAt, r.FailureReason = at, at.Add(1), at.Add(2), "closed"
+			return r, nil
+		}
+		first, err := b.ask(t, "k")
+		require.NoError(t, err)
+		again, err := b.ask(t, "k")
+		require.NoError(t, err)
+		assert.Equal(t, first, again)
+		assert.Equal(t, 1, f.sent(), status)
+	}
+}
+
+// TestUnknownStatusIsPending: what waits for somebody, or says what nobody knows, is not over.
+func TestUnknownStatusIsPending(t *testing.T) {
+	for _, status := range []refund.Status{"", refund.StatusNeedsAction} {
+		f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) { return made(req, status), nil }}
+		b := newBench(f)
+		_, err := b.ask(t, "k")
+		require.NoError(t, err)
+		assert.Equal(t, journal.Pending, b.entry(t, "k").State)
+	}
+}
+
+// TestKeyReused: every field that decides how much money moves, and where, belongs to the key.
+func TestKeyReused(t *testing.T) {
+	change := map[string]func(*refund.Request){
+		"amount":   func(r *refund.Request) { r.Amount = refund.MustParseMoney("10.01", "AUD") },
+		"currency": func(r *refund.Request) { r.Amount = refund.MustParseMoney("10.00", "NZD") },
+		"order":    func(r *refund.Request) { r.Order.ID = "2" },
+		"merchant": func(r *refund.Request) { r.Order.MerchantID = "2" },
+		"invoice":  func(r *refund.Request) { r.Order.InvoiceID = "2" },
+		"part":     func(r *refund.Request) { r.Part = refund.PartTax },
+		"line":     func(r *refund.Request) { r.Line = "2" },
+	}
+	for name, change := range change {
+		for state, script := range map[string]func(context.Context, refund.Request) (*refund.Refund, error){
+			"succeeded": nil, "unknown": lose, "rejected": fails(refund.OutcomeRejected),
+		} {
+			t.Run(name+" of "+state, func(t *testing.T) {
+				f := &fake{refund: script}
+				b := newBench(f)
+				b.try(t, "k")
+				other := request("k")
+				change(&other)
+				_, err := b.client.Refund(t.Context(), other)
+				requireError(t, err, refund.OutcomeNotSent)
+				require.ErrorIs(t, err, journal.ErrKeyReused)
+				require.ErrorIs(t, err, refund.ErrConflict)
+				assert.Equal(t, 1, f.sent())
+
+				_, err = b.resolver(t).Resolve(t.Context(), refund.Attempt{Request: other, FirstSent: time.Now(), LastSent: time.Now(), Tries: 1})
+				requireErrorIs(t, err, journal.ErrKeyReused)
+				assert.Empty(t, f.asked())
+			})
+		}
+	}
+}
+
+// TestInformationDoesNotBelongToTheKey: nor does a date that moves no money.
+func TestInformationDoesNotBelongToTheKey(t *testing.T) {
+	f := &fake{}
+	b := newBench(f)
+	_, err := b.ask(t, "k")
+	require.NoError(t, err)
+	req := request("k")
+	req.Reason, req.Metadata, req.Order.PurchasedAt = "x", map[string]string{"a": "b"}, time.Now()
+	_, err = b.client.Refund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, 1, f.sent())
+}
+
+// TestSentAgainAfterNothingMoved: rejected and not sent are no end for a key.
+func TestSentAgainAfterNothingMoved(t *testing.T) {
+	for outcome, state := range map[refund.Outcome]journal.State{
+		refund.OutcomeRejected: journal.Rejected, refund.OutcomeNotSent: journal.NotSent,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{refund: fails(outcome)}
+			b := newBench(f)
+			_, err := b.ask(t, "k")
+			re := errorOf(t, err, outcome)
+			assert.Equal(t, "no", re.Code, "the client's own error")
+			first := b.entry(t, "k")
+			assert.Equal(t, []any{state, refund.KindNotRefundable, "no"}, []any{first.State, first.Kind, first.Code})
+
+			pass(time.Hour)
+			f.refund = lose
+			again := request("k")
+			again.Order.PurchasedAt = time.Now() // is not the order
+			_, err = b.client.Refund(t.Context(), again)
+			requireError(t, err, refund.OutcomeUnknown)
+			e := b.entry(t, "k")
+			assert.Equal(t, journal.Unknown, e.State)
+			assert.Equal(t, first.Created, e.Created)
+			assert.Equal(t, first.Order, e.Order)
+			assert.Equal(t, time.Now(), e.FirstSent, "what moved nothing does not age the key")
+			assert.Equal(t, 2, f.sent())
+			assert.Equal(t, []string{">sending", "sending>" + string(state), string(state) + ">sending", "sending>unknown"}, b.transitions())
+		})
+	}
+}
+
+// TestUnknownStaysUnknown: only Resolve changes it, and every other error than a definite one is unknown.
+func TestUnknownStaysUnknown(t *testing.T) {
+	for name, script := range map[string]func(context.Context, refund.Request) (*refund.Refund, error){
+		"lost":          lose,
+		"foreign error": func(context.Context, refund.Request) (*refund.Refund, error) { return nil, errWire },
+		"nothing":       func(context.Context, refund.Request) (*refund.Refund, error) { return nil, nil },
+		"context":       func(context.Context, refund.Request) (*refund.Refund, error) { return nil, context.DeadlineExceeded },
+		"error without an attempt": func(context.Context, refund.Request) (*refund.Refund, error) {
+			return nil, &refund.Error{Provider: "fake", IdempotencyKey: "k", Attempt: refund.Attempt{
+				Request: request("k"), FirstSent: time.Now(), LastSent: time.Now(), Tries: 1,
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{refund: script}
+				b := newBench(f)
+				got, err := b.ask(t, "k")
+				assert.Nil(t, got)
+				re := errorOf(t, err, refund.OutcomeUnknown)
+				assert.Equal(t, refund.AdviceResolve, re.Advice())
+				if name == "lost" || name == "foreign error" {
+					require.ErrorIs(t, err, errWire)
+				}
+				e := b.entry(t, "k")
+				assert.Equal(t, journal.Unknown, e.State)
+				assert.Equal(t, 1, e.Tries)
+				assert.True(t, e.State.Open())
+				assert.True(t, e.State.Reserves())
+				for range 3 {
+					_, err = b.ask(t, "k")
+					requireError(t, err, refund.OutcomeUnknown)
+				}
+				assert.Equal(t, 1, f.sent())
+				assert.Equal(t, journal.Unknown, b.entry(t, "k").State)
+			})
+		})
+	}
+}
+
+// TestAttemptIsTakenOver: the client knows best when it sent, and what the order looked like.
+func TestAttemptIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, last time.Time
+		f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			pass(time.Second)
+			first = time.Now()
+			pass(time.Second)
+			last = time.Now()
+			pass(time.Second)
+			return nil, &refund.Error{Provider: "fake", IdempotencyKey: "k", Attempt: refund.Attempt{
+				Request: req, FirstSent: first, LastSent: last, Tries: 3, Baseline: "closer",
+			}}
+		}}
+		b := newBench(f)
+		_, err := b.ask(t, "k")
+		require.Error(t, err)
+		e := b.entry(t, "k")
+		assert.Equal(t, []any{first, last, 3, refund.Baseline("closer")}, []any{e.FirstSent, e.LastSent, e.Tries, e.Baseline})
+
+		b.try(t, "k")
+		require.Len(t, f.asked(), 1)
+		assert.Equal(t, refund.Attempt{Request: request("k"), FirstSent: first, LastSent: last, Tries: 3, Baseline: "closer"}, f.asked()[0])
+	})
+}
+
+// TestAttemptWithoutTimes is taken as late as can be.
+func TestAttemptWithoutTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b := newBench(&fake{refund: func(context.Context, refund.Request) (*refund.Refund, error) {
+			pass(time.Minute)
+			return nil, errWire
+		}})
+		_, err := b.ask(t, "k")
+		require.ErrorIs(t, err, errWire)
+		e := b.entry(t, "k")
+		assert.Equal(t, began, e.FirstSent)
+		assert.Equal(t, time.Now(), e.LastSent)
+	})
+}
+
+// TestNothingIsSentWithoutTheStore: and because an earlier call may have, the outcome is unknown.
+func TestNothingIsSentWithoutTheStore(t *testing.T) {
+	for _, op := range []string{"insert", "insert lost"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{}
+			b := newBench(f)
+			b.store.breaks(op, "get")
+			got, err := b.ask(t, "k")
+			assert.Nil(t, got)
+			requireErrorIs(t, err, errStore)
+			assert.Zero(t, f.sent())
+			assert.Empty(t, b.transitions())
+
+			b.store.breaks()
+			pass(time.Hour) // longer than the lease of an intent that was stored after all
+			f.resolve = absent
+			_, err = b.ask(t, "k")
+			require.NoError(t, err, "the same key tells")
+			assert.Equal(t, 1, f.sent())
+		})
+	}
+}
+
+// TestPaidKeyIsNotCalledUnsent: a store that fails during a repeat hides what the key has done.
+func TestPaidKeyIsNotCalledUnsent(t *testing.T) {
+	for _, op := range []string{"insert", "get"} {
+		b := newBench(&fake{})
+		_, err := b.ask(t, "k")
+		require.NoError(t, err)
+		b.store.breaks(op)
+		_, err = b.ask(t, "k")
+		requireErrorIs(t, err, errStore)
+		assert.Equal(t, 1, b.sent())
+	}
+}
+
+// TestRepeatWithoutTheStore: what is not recorded as being sent again is not sent again.
+func TestRepeatWithoutTheStore(t *testing.T) {
+	for _, op := range []string{"update", "update lost"} {
+		f := &fake{refund: fails(refund.OutcomeRejected)}
+		b := newBench(f)
+		_, err := b.ask(t, "k")
+		requireError(t, err, refund.OutcomeRejected)
+		b.store.breaks(op)
+		_, err = b.ask(t, "k")
+		requireErrorIs(t, err, errStore)
+		assert.Equal(t, 1, f.sent())
+	}
+}
+
+// TestNotRecorded: the caller gets the refund and an error that says so, and recovery finds it.
+func TestNotRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolve: applied}
+		b := newBench(f)
+		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			b.store.breaks("update", "get")
+			return made(req, refund.StatusSucceeded), nil
+		}
+		got, err := b.ask(t, "k")
+		require.NotNil(t, got)
+		assert.Equal(t, "r-k", got.ID)
+		requireErrorIs(t, err, journal.ErrNotRecorded)
+		require.ErrorIs(t, err, errStore)
+		assert.Equal(t, []string{">sending"}, b.transitions(), "what is not recorded is not reported")
+
+		b.store.breaks()
+		assert.Equal(t, journal.Summary{}, b.recover(t), "the entry is leased")
+		pass(time.Hour)
+		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+		again, err := b.ask(t, "k")
+		require.NoError(t, err)
+		assert.Equal(t, "r-k", again.ID)
+		assert.Equal(t, 1, f.sent())
+		assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
+	})
+}
+
+// TestNotRecordedIsNeverDefinite: the provider's refusal is no end as long as recovery may send the same key again.
+func TestNotRecordedIsNeverDefinite(t *testing.T) {
+	for name, script := range map[string]func(context.Context, refund.Request) (*refund.Refund, error){
+		"rejected": fails(refund.OutcomeRejected), "not sent": fails(refund.OutcomeNotSent), "unknown": lose,
+		"foreign": func(context.Context, refund.Request) (*refund.Refund, error) { return nil, errWire },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{refund: script, resolve: applied} // a resolver may repeat the request, and now it is accepted
+				b := newBench(f)
+				b.store.breaks("update")
+				got, err := b.ask(t, "k")
+				assert.Nil(t, got)
+				re := errorOf(t, err, refund.OutcomeUnknown)
+				require.ErrorIs(t, err, journal.ErrNotRecorded)
+				require.ErrorIs(t, err, errStore)
+				if name == "rejected" {
+					assert.Equal(t, []any{"no", refund.KindNotRefundable}, []any{re.Code, re.Kind})
+				}
+				b.store.breaks()
+				pass(time.Hour)
+				assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+				assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+			})
+		})
+	}
+}
+
+// TestRecordedButTheStoreDidNotSaySo: a lost answer of the store is no harm.
+func TestRecordedButTheStoreDidNotSaySo(t *testing.T) {
+	b := newBench(&fake{})
+	b.store.breaks("update lost")
+	got, err := b.ask(t, "k")
+	require.NotNil(t, got)
+	require.ErrorIs(t, err, journal.ErrNotRecorded)
+	b.store.breaks()
+	again, err := b.ask(t, "k")
+	require.NoError(t, err)
+	assert.Equal(t, got, again)
+	assert.Equal(t, 1, b.sent())
+}
+
+// TestContextOverBeforeTheCall: nothing is written, nothing is sent.
+func TestContextOverBeforeTheCall(t *testing.T) {
+	b := newBench(&fake{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.client.Refund(ctx, request("k"))
+	requireError(t, err, refund.OutcomeNotSent)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, b.sent())
+	_, err = b.store.Get(t.Context(), "fake", "k")
+	require.ErrorIs(t, err, journal.ErrNotFound)
+}
+
+// TestContextOverDuringTheCall: the result is recorded although nobody waits for it.
+func TestContextOverDuringTheCall(t *testing.T) {
+	f := &fake{}
+	b := newBench(f)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+		cancel()
+		return made(req, refund.StatusSucceeded), nil
+	}
+	_, err := b.client.Refund(ctx, request("k"))
+	require.NoError(t, err)
+	assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+}
+
+// TestCallEndsBeforeItsLease: whoever finds an expired lease may rely on nobody sending any more.
+func TestCallEndsBeforeItsLease(t *testing.T) {
+	for lease, margin := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Minute, 40 * time.Second: 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{}
+			b := newBench(f)
+			b.opts.Lease = lease
+			b.wrap(f)
+			f.refund = func(ctx context.Context, _ refund.Request) (*refund.Refund, error) {
+				deadline, ok := ctx.Deadline()
+				require.True(t, ok)
+				assert.Equal(t, b.entry(t, "k").Lease.Add(-margin), deadline)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			_, err := b.ask(t, "k")
+			requireErrorIs(t, err, context.DeadlineExceeded)
+
+			f.resolve = func(ctx context.Context, _ refund.Attempt) (refund.Resolution, error) {
+				deadline, ok := ctx.Deadline()
+				require.True(t, ok)
+				assert.Equal(t, b.entry(t, "k").Lease.Add(-margin), deadline)
+				<-ctx.Done()
+				return refund.Resolution{}, ctx.Err()
+			}
+			_, err = b.ask(t, "k")
+			requireErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+}
+
+// TestSameKeyAtOnce: one call reaches the provider, the others hear that it is under way.
+func TestSameKeyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			pass(time.Second)
+			return made(req, refund.StatusSucceeded), nil
+		}}
+		b := newBench(f)
+		other := journal.New(b.store, b.opts).Wrap(f) // another process
+		var mu sync.Mutex
+		var done, waiting int
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				_, err := []refund.Refunder{b.client, other}[i%2].Refund(t.Context(), request("k"))
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					done++
+					return
+				}
+				if errors.Is(err, refund.ErrInFlight) && refund.OutcomeOf(err) == refund.OutcomeUnknown {
+					waiting++
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, []int{1, 15, 1}, []int{done, waiting, f.sent()})
+	})
+}
+
+// TestRejectedKeyAtOnce: a key that may be sent again is sent once.
+func TestRejectedKeyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{refund: fails(refund.OutcomeRejected)}
+		b := newBench(f)
+		_, err := b.ask(t, "k")
+		requireError(t, err, refund.OutcomeRejected)
+		f.refund = nil
+		b.store.hook = func(op string) { // both have read the rejected entry when the first writes
+			if op == "update" {
+				pass(time.Second)
+			}
+		}
+		errs := make([]error, 2)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() { _, errs[i] = b.ask(t, "k") })
+		}
+		wg.Wait()
+		assert.Equal(t, 2, f.sent(), "the rejected one, and one more")
+		assert.NotEqual(t, errs[0] == nil, errs[1] == nil)
+		require.ErrorIs(t, errors.Join(errs...), refund.ErrInFlight)
+	})
+}
+
+// TestOrderBusy: while nobody knows what became of a refund, no other of its order is sent.
+func TestOrderBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{refund: lose}
+		b := newBench(f)
+		_, err := b.ask(t, "a")
+		requireError(t, err, refund.OutcomeUnknown)
+		busy := func() {
+			t.Helper()
+			_, err := b.ask(t, "b")
+			requireError(t, err, refund.OutcomeNotSent)
+			require.ErrorIs(t, err, journal.ErrOrderBusy)
+			require.ErrorIs(t, err, refund.ErrConflict)
+		}
+		busy() // unknown
+		f.resolve = answers(refund.Resolution{Why: "look"})
+		_, err = b.ask(t, "a")
+		requireErrorIs(t, err, journal.ErrNeedsReview)
+		busy() // needs review
+		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			busy() // sending
+			return made(req, refund.StatusPending), nil
+		}
+		require.NoError(t, b.journal.Decide(t.Context(), "fake", "a", refund.VerdictNotApplied, "me", "the dashboard shows none"))
+		_, err = b.ask(t, "a")
+		require.NoError(t, err)
+
+		f.refund = nil
+		_, err = b.ask(t, "b")
+		require.NoError(t, err, "pending is known: the next one may go")
+		_, err = b.ask(t, "c")
+		require.NoError(t, err, "equal partial refunds are different refunds")
+		assert.Equal(t, 4, f.sent())
+	})
+}
+
+// TestOrderBusyWhenSentAgain: a rejected key waits like a new one.
+func TestOrderBusyWhenSentAgain(t *testing.T) {
+	f := &fake{refund: fails(refund.OutcomeRejected)}
+	b := newBench(f)
+	_, err := b.ask(t, "a")
+	requireError(t, err, refund.OutcomeRejected)
+	f.refund = lose
+	_, err = b.ask(t, "b")
+	requireError(t, err, refund.OutcomeUnknown)
+	_, err = b.ask(t, "a")
+	requireError(t, err, refund.OutcomeNotSent)
+	require.ErrorIs(t, err, journal.ErrOrderBusy)
+	assert.Equal(t, 2, f.sent())
+}
+
+// TestOrderIdentity: what is one order, and what is not.
+func TestOrderIdentity(t *testing.T) {
+	b := newBench(&fake{refund: lose})
+	ask := func(key string, o refund.Order) error {
+		req := request(key)
+		req.Order = o
+		_, err := b.client.Refund(t.Context(), req)
+		return err
+	}
+	require.ErrorIs(t, ask("a", refund.Order{ID: "1", MerchantID: "m"}), errWire)
+	require.ErrorIs(t, ask("b", refund.Order{ID: "1"}), journal.ErrOrderBusy)
+	require.ErrorIs(t, ask("c", refund.Order{ID: "2", MerchantID: "m"}), errWire)
+	require.ErrorIs(t, ask("d", refund.Order{InvoiceID: "1", MerchantID: "x"}), errWire)
+	require.ErrorIs(t, ask("e", refund.Order{InvoiceID: "1"}), journal.ErrOrderBusy)
+	require.ErrorIs(t, ask("f", refund.Order{MerchantID: "1"}), errWire)
+	require.ErrorIs(t, ask("g", refund.Order{MerchantID: "1"}), journal.ErrOrderBusy)
+
+	other := b.journal.Wrap(&fake{name: "other", refund: lose})
+	_, err := other.Refund(t.Context(), request("a"))
+	require.ErrorIs(t, err, errWire, "another provider, another order, another key")
+}
+
+// TestLateFinishLoses: the result of a call that outlived its lease does not overwrite what was found meanwhile.
+func TestLateFinishLoses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolve: applied}
+		b := newBench(f)
+		f.refund = func(context.Context, refund.Request) (*refund.Refund, error) { // ignores its context
+			pass(20 * time.Minute)
+			return nil, &refund.Error{Provider: "fake", Outcome: refund.OutcomeRejected, IdempotencyKey: "k"}
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := b.ask(t, "k")
+			requireErrorIs(t, err, journal.ErrNotRecorded)
+			assert.ErrorIs(t, err, journal.ErrConflict)
+		})
+		pass(16 * time.Minute)
+		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+		wg.Wait()
+		assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+	})
+}
+
+// TestBaseline: it is recorded before the request, and read when no other refund of the order can come between.
+func TestBaseline(t *testing.T) {
+	f := &fake{resolve: applied}
+	c := &comparing{fake: f}
+	b := newBenchOf(f, c)
+	c.baseline = func(ctx context.Context, _ refund.Request) (refund.Baseline, error) {
+		assert.Equal(t, journal.Sending, b.entry(t, "k").State)
+		_, err := b.ask(t, "other")
+		require.ErrorIs(t, err, journal.ErrOrderBusy)
+		_, ok := ctx.Deadline()
+		assert.True(t, ok, "it is bounded by the lease, too")
+		return "before", nil
+	}
+	f.refund = func(context.Context, refund.Request) (*refund.Refund, error) {
+		assert.Equal(t, refund.Baseline("before"), b.entry(t, "k").Baseline)
+		return nil, errWire
+	}
+	_, err := b.ask(t, "k")
+	requireErrorIs(t, err, errWire)
+	_, err = b.ask(t, "k")
+	require.NoError(t, err)
+	assert.Equal(t, refund.Baseline("before"), f.asked()[0].Baseline)
+	assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
+}
+
+// TestBaselineFails: nothing is sent, and the key may be used again, with a baseline of its own.
+func TestBaselineFails(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err     error
+		outcome refund.Outcome
+		state   journal.State
+	}{
+		"read refused": {&refund.Error{Provider: "fake", Outcome: refund.OutcomeRejected, IdempotencyKey: "k"}, refund.OutcomeRejected, journal.Rejected},
+		"read failed":  {&refund.Error{Provider: "fake", Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent, journal.NotSent},
+		"unknown":      {&refund.Error{Provider: "fake"}, refund.OutcomeNotSent, journal.NotSent},
+		"foreign":      {errWire, refund.OutcomeNotSent, journal.NotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{}
+			c := &comparing{fake: f, baseline: func(context.Context, refund.Request) (refund.Baseline, error) { return "", tt.err }}
+			b := newBenchOf(f, c)
+			_, err := b.ask(t, "k")
+			requireError(t, err, tt.outcome)
+			require.ErrorIs(t, err, tt.err)
+			assert.Zero(t, f.sent())
+			assert.Equal(t, tt.state, b.entry(t, "k").State)
+
+			c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) { return "now", nil }
+			_, err = b.ask(t, "k")
+			require.NoError(t, err)
+			assert.Equal(t, refund.Baseline("now"), b.entry(t, "k").Baseline)
+			assert.Equal(t, 1, f.sent())
+		})
+	}
+}
+
+// TestBaselineNotRecorded: without it nothing is sent.
+func TestBaselineNotRecorded(t *testing.T) {
+	for _, op := range []string{"update", "update lost"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{resolve: absent}
+			c := &comparing{fake: f}
+			b := newBenchOf(f, c)
+			c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) {
+				b.store.breaks(op)
+				return "before", nil
+			}
+			_, err := b.ask(t, "k")
+			requireErrorIs(t, err, journal.ErrNotRecorded)
+			assert.Zero(t, f.sent())
+			b.store.breaks()
+			pass(time.Hour)
+			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+			assert.Equal(t, journal.NotSent, b.entry(t, "k").State)
+		})
+	}
+}
+
+// TestBaselineTooLate: whoever took over may send by now.
+func TestBaselineTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		c := &comparing{fake: f}
+		b := newBenchOf(f, c)
+		c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) { // ignores its context
+			pass(time.Hour)
+			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+			return "old", nil
+		}
+		_, err := b.ask(t, "k")
+		requireErrorIs(t, err, refund.ErrInFlight)
+		assert.Zero(t, f.sent())
+		e := b.entry(t, "k")
+		assert.Equal(t, journal.NotSent, e.State, "who has no baseline has sent nothing")
+		assert.Empty(t, f.asked())
+	})
+}
+
+// TestCapabilities of a journalled client are the client's own, but for the repeat.
+func TestCapabilities(t *testing.T) {
+	f := &fake{resolveBy: refund.ResolveByHand}
+	want := f.Capabilities()
+	want.Repeat = refund.RepeatSame
+	assert.Equal(t, want, newBench(f).client.Capabilities())
+}
