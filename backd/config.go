@@ -1,0 +1,109 @@
+package backd
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/refund"
+)
+
+const provider = "backd"
+
+// Environment selects Backd's host and goes with its own pair of keys.
+type Environment string
+
+// The environments (api_auth page).
+const (
+	Production Environment = "production" // https://service.bnpl.backd.com
+	Sandbox    Environment = "sandbox"    // https://sandbox.service.bnpl.backd.com
+)
+
+// Config is what a Client needs. All fields but those of Options are required.
+type Config struct {
+	refund.Options
+
+	Environment Environment
+	// PublicKey and SecretKey are the credentials, one pair per environment. Their form is not checked: the examples
+	// of the documentation differ.
+	PublicKey string
+	SecretKey refund.Secret
+}
+
+// Client refunds orders at Backd. Safe for concurrent use.
+type Client struct {
+	http *httpx.Client
+	caps refund.Capabilities
+}
+
+// New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
+// ErrInvalidRequest that names the field.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(cfg.PublicKey + ":" + cfg.SecretKey.Reveal()))
+	client, err := httpx.New(httpx.Config{
+		Provider:       provider,
+		Options:        cfg.Options,
+		BaseURL:        baseURL(cfg.Environment),
+		ConnectTimeout: connectTimeout,
+		WriteTimeout:   writeTimeout,
+		ReadTimeout:    readTimeout,
+		Header: http.Header{
+			"Accept":        {"application/json"},
+			"Authorization": {"Basic " + basic}, // the public key is the user (api_auth page)
+			"User-Agent":    {cfg.userAgent()},
+		},
+		Secrets:  []string{cfg.SecretKey.Reveal(), basic},
+		Classify: classify,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Client{http: client, caps: capabilities()}, nil
+}
+
+func baseURL(e Environment) string {
+	if e == Sandbox {
+		return "https://sandbox.service.bnpl.backd.com"
+	}
+	return "https://service.bnpl.backd.com"
+}
+
+func (cfg *Config) check() error {
+	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+	switch {
+	case cfg.Environment != Production && cfg.Environment != Sandbox:
+		return bad("Environment", "must be backd.Production or backd.Sandbox")
+	case cfg.PublicKey == "":
+		return bad("PublicKey", "is empty; Backd issues it with the secret key")
+	case strings.Contains(cfg.PublicKey, ":") || !word(cfg.PublicKey):
+		return bad("PublicKey", "has a space, a colon or a character that is not ASCII, which Basic authentication does not allow")
+	case cfg.SecretKey.IsZero():
+		return bad("SecretKey", "is empty; Backd issues it with the public key")
+	}
+	return nil
+}
+
+func (cfg *Config) userAgent() string {
+	ua := "refund-go/" + httpx.Version
+	if cfg.UserAgent != "" {
+		ua = cfg.UserAgent + " " + ua
+	}
+	return ua
+}
+
+// word reports whether s is visible ASCII without spaces.
+func word(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+// None is documented. Assumptions, see the package comment.
+const (
+	connectTimeout = 10 * time.Second
+	writeTimeout   = 60 * time.Second
+	readTimeout    = 20 * time.Second
+)

@@ -1,0 +1,623 @@
+package backd_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/backd"
+	"github.com/multirefund/refund-go/backd/backdtest"
+	"github.com/multirefund/refund-go/internal/wiretest"
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/refundtest"
+)
+
+// bench is a simulator, a network in front of it, and a client.
+type bench struct {
+	sim    *backdtest.Simulator
+	net    *refundtest.Network
+	client *backd.Client
+	order  refund.Order
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{sim: backdtest.New()}
+	b.net = refundtest.NewNetwork(refundtest.InMemory(b.sim))
+	b.client = newClient(t, b.net)
+	b.order = b.sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
+	return b
+}
+
+func (b *bench) request(key, amount string) refund.Request {
+	return refund.Request{IdempotencyKey: key, Order: b.order, Amount: refund.MustParseMoney(amount, "USD")}
+}
+
+// lose makes a refund whose answer is lost.
+func (b *bench) lose(t *testing.T, req refund.Request) refund.Attempt {
+	t.Helper()
+	return b.fail(t, req, refundtest.LostAnswer)
+}
+
+func (b *bench) fail(t *testing.T, req refund.Request, fault refundtest.Fault) refund.Attempt {
+	t.Helper()
+	b.net.Inject(fault)
+	_, err := b.client.Refund(t.Context(), req)
+	var e *refund.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, refund.OutcomeUnknown, e.Outcome)
+	return e.Attempt
+}
+
+// notSent checks an error of a refund that Backd was not asked for.
+func notSent(t *testing.T, err, kind error) (got refund.Error) {
+	t.Helper()
+	require.ErrorIs(t, err, kind)
+	var e *refund.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
+	return *e
+}
+
+// writes counts the requests that were no reads.
+func (b *bench) writes() (n int) {
+	for _, r := range b.net.Requests() {
+		if r.Method != http.MethodGet {
+			n++
+		}
+	}
+	return n
+}
+
+// nativeDelete makes an entry of b's history: a request that was made and deleted.
+func (b *bench) nativeDelete(t *testing.T) {
+	t.Helper()
+	_, err := b.client.DeleteRefund(t.Context(), backd.DeleteRequest{BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID})
+	require.NoError(t, err)
+}
+
+func (b *bench) nativeCreate(t *testing.T, amount string) {
+	t.Helper()
+	_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
+		BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney(amount, "USD").Decimal(),
+	})
+	require.NoError(t, err)
+}
+
+// noon waits for noon in Chicago on a Monday.
+func noon(t *testing.T) {
+	t.Helper()
+	zone := backd.LocksAt(time.Now()).Location()
+	<-time.After(time.Until(time.Date(2000, 1, 3, 12, 0, 0, 0, zone)))
+}
+
+func TestRefund(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		got, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		assert.Equal(t, "2000-01-03 12:00:00/10.00", got.ID)
+		assert.Equal(t, "k", got.IdempotencyKey)
+		assert.Equal(t, refund.StatusPending, got.Status)
+		assert.Equal(t, "draft", got.ProviderStatus)
+		assert.True(t, got.CreatedAt.Equal(time.Now()))
+		assert.Equal(t, 5*time.Hour, got.LocksAt.Sub(got.CreatedAt))
+		assert.Empty(t, got.Warnings)
+	})
+}
+
+// TestActiveRequestIsNotReplaced, whoever made it: a second POST would silently decline it.
+func TestActiveRequestIsNotReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		_, err := b.client.Refund(t.Context(), b.request("first", "10.00"))
+		require.NoError(t, err)
+		for _, approve := range []bool{false, true} {
+			if approve {
+				b.sim.Approve(b.order)
+			}
+			for _, key := range []string{"first", "second"} {
+				_, err := b.client.Refund(t.Context(), b.request(key, "20.00"))
+				e := notSent(t, err, refund.ErrConflict)
+				assert.Equal(t, refund.AdviceWait, e.Advice())
+				assert.Equal(t, key, e.IdempotencyKey)
+				assert.Contains(t, e.Message, "10.00 USD")
+				assert.Contains(t, e.Message, "2000-01-03T17:00:00-06:00")
+			}
+		}
+		<-time.After(5 * time.Hour) // 17:00
+		_, err = b.client.Refund(t.Context(), b.request("first", "10.00"))
+		e := notSent(t, err, refund.ErrLocked)
+		assert.Contains(t, e.Message, "10.00 USD")
+		assert.Contains(t, e.Message, "2000-01-03T17:00:00-06:00")
+
+		b.sim.Pay(b.order) // whatever a paid request looks like: it is not declined
+		_, err = b.client.Refund(t.Context(), b.request("first", "10.00"))
+		notSent(t, err, refund.ErrLocked)
+		assert.Equal(t, 1, b.writes())
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+func TestDeclinedRequestsAreNotInTheWay(t *testing.T) {
+	b := newBench(t)
+	b.nativeCreate(t, "10.00")
+	b.nativeCreate(t, "20.00")
+	b.nativeDelete(t)
+	got, err := b.client.Refund(t.Context(), b.request("k", "10.00")) // within the second of the first, for its amount
+	require.NoError(t, err)
+	assert.Equal(t, "draft", got.ProviderStatus)
+	assert.Empty(t, got.Warnings)
+	assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, b.sim.Ledger(b.order))
+}
+
+// TestWhenAnActiveRequestLocks: locked_at counts; without it, and it is documented, the rule does.
+func TestWhenAnActiveRequestLocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		for refunds, kind := range map[string]error{
+			`{"amount":1,"status":"draft","create_date":"1999-12-01 10:00:00","locked_at":"2000-01-03 12:00:01"}`: refund.ErrConflict,
+			`{"amount":1,"status":"draft","create_date":"2000-01-03 11:00:00","locked_at":"2000-01-03 12:00:00"}`: refund.ErrLocked,
+			`{"amount":1,"status":"draft","create_date":"2000-01-03 11:00:00"}`:                                   refund.ErrConflict,
+			`{"amount":1,"status":"draft","create_date":"1999-12-30 11:00:00","locked_at":"?"}`:                   refund.ErrLocked,
+			`{"amount":1,"status":"draft","create_date":"1999-12-31 17:00:00","locked_at":""}`:                    refund.ErrConflict,
+			`{"amount":1,"status":"DRAFT"}`: refund.ErrConflict,
+			// The one that can still be replaced is the one to name.
+			`{"amount":1,"status":"paid","locked_at":"1999-01-01"},{"amount":1,"status":"approved","locked_at":"2001-01-01"}`: refund.ErrConflict,
+		} {
+			wire := answers(order(refunds), "")
+			_, err := newClient(t, wire).Refund(t.Context(), commonRequest("10.00"))
+			require.ErrorIs(t, err, kind, refunds)
+			assert.Empty(t, wire.write.Dumps)
+		}
+	})
+}
+
+func TestOrders(t *testing.T) {
+	b := newBench(t)
+	for _, status := range []backd.OrderStatus{backd.OrderTermsSelected, backd.OrderPlaced, backd.OrderRefund, "canceled", ""} {
+		b.sim.SetOrderStatus(b.order, status)
+		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		e := notSent(t, err, refund.ErrNotRefundable)
+		assert.Equal(t, refund.AdviceStop, e.Advice())
+	}
+	b.sim.SetOrderStatus(b.order, backd.OrderConfirmed)
+
+	_, err := b.client.Refund(t.Context(), b.request("k", "100.01"))
+	assert.Equal(t, "Amount", notSent(t, err, refund.ErrAmountExceeded).Field)
+
+	req := b.request("k", "10.00")
+	req.Order.MerchantID = "another"
+	_, err = b.client.Refund(t.Context(), req)
+	assert.Equal(t, "Order.MerchantID", notSent(t, err, refund.ErrInvalidRequest).Field)
+
+	req.Order = b.sim.UnknownOrder()
+	_, err = b.client.Refund(t.Context(), req)
+	notSent(t, err, refund.ErrOrderNotFound)
+	b.sim.RefuseByStatus()
+	_, err = b.client.Refund(t.Context(), req)
+	notSent(t, err, refund.ErrOrderNotFound)
+	assert.Zero(t, b.writes())
+
+	for _, total := range []string{"null", "10.001", "1e99"} {
+		wire := answers(strings.Replace(order(""), "9150", total, 1), "")
+		_, err = newClient(t, wire).Refund(t.Context(), commonRequest("10.00"))
+		notSent(t, err, refund.ErrNotRefundable)
+		assert.Empty(t, wire.write.Dumps)
+	}
+
+	_, err = b.client.Refund(t.Context(), b.request("k", "100.00"))
+	require.NoError(t, err)
+}
+
+// TestProcessDied: between the call and its record. Another process with the same key is refused.
+func TestProcessDied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.lose(t, b.request("k", "10.00")) // nobody keeps the attempt
+		_, err := newClient(t, b.net).Refund(t.Context(), b.request("k", "10.00"))
+		notSent(t, err, refund.ErrConflict)
+		assert.Equal(t, 1, b.writes())
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// late holds writes back until as many reads have been answered.
+type late struct {
+	next http.RoundTripper
+	gate *sync.WaitGroup
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l late) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet {
+		l.gate.Wait()
+		return l.next.RoundTrip(req)
+	}
+	defer l.gate.Done()
+	return l.next.RoundTrip(req)
+}
+
+// TestSameKeyAtTheSameTime: two clients that see no request both send. Backd lets the later one replace the earlier.
+func TestSameKeyAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var gate, done sync.WaitGroup
+		gate.Add(2)
+		warnings := make(chan int, 2)
+		for range 2 {
+			client := newClient(t, late{b.net, &gate})
+			done.Go(func() {
+				got, err := client.Refund(t.Context(), b.request("k", "10.00"))
+				if assert.NoError(t, err) {
+					warnings <- len(got.Warnings)
+				}
+			})
+		}
+		done.Wait()
+		assert.Equal(t, 2, b.writes())
+		assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, b.sim.Ledger(b.order), "one is paid")
+		assert.Equal(t, 1, <-warnings+<-warnings, "the later one says that it has replaced another")
+	})
+}
+
+func TestResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		b.nativeCreate(t, "10.00") // history of the same amount
+		b.nativeDelete(t)
+		<-time.After(time.Minute)
+		attempt := b.lose(t, b.request("k", "10.00"))
+		assert.Equal(t, 1, attempt.Tries)
+		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","declined"]]`, string(attempt.Baseline))
+		writes := b.writes()
+		for _, next := range []func(refund.Order){b.sim.Approve, b.sim.Pay, b.sim.Approve} { // the same entry in other states
+			got, err := b.client.Resolve(t.Context(), attempt)
+			require.NoError(t, err)
+			require.Equal(t, refund.VerdictApplied, got.Verdict, got.Why)
+			assert.Equal(t, "2000-01-03 12:01:00/10.00", got.Refund.ID)
+			assert.Equal(t, "k", got.Refund.IdempotencyKey)
+			assert.Equal(t, b.order, got.Refund.Order)
+			next(b.order)
+		}
+		assert.Equal(t, writes, b.writes(), "resolving only reads")
+	})
+}
+
+func TestResolveNotApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.fail(t, b.request("k", "10.00"), refundtest.ServerErrorBeforeCommit)
+		got, err := b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		require.Equal(t, attempt.LastSent.Add(b.client.Capabilities().ReadLag), got.NotBefore)
+
+		<-time.After(time.Until(got.NotBefore))
+		before := len(b.net.Requests())
+		got, err = b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
+		assert.Len(t, b.net.Requests(), before+2, "absence counts when it was seen twice")
+
+		_, err = b.client.Refund(t.Context(), attempt.Request)
+		require.NoError(t, err)
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// TestResolveReadsTwice: what the first read does not show, the second may.
+func TestResolveReadsTwice(t *testing.T) {
+	empty := &wiretest.Transport{Status: http.StatusOK, Body: order("")}
+	full := &wiretest.Transport{Status: http.StatusOK, Body: order(entry("10.00", "2026-04-16 10:30:00", "draft"))}
+	got, err := newClient(t, inTurn(empty, full)).Resolve(t.Context(), refund.Attempt{Request: commonRequest("10.00"), Baseline: "[]"})
+	require.NoError(t, err)
+	assert.Equal(t, refund.VerdictApplied, got.Verdict)
+
+	broken := &wiretest.Transport{Status: http.StatusNotFound}
+	got, err = newClient(t, inTurn(empty, broken)).Resolve(t.Context(), refund.Attempt{Request: commonRequest("10.00"), Baseline: "[]"})
+	require.ErrorIs(t, err, refund.ErrOrderNotFound, "it was there when the baseline was taken")
+	assert.Equal(t, refund.Resolution{}, got)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// inTurn lets each transport carry one request.
+func inTurn(transports ...*wiretest.Transport) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		next := transports[0]
+		transports = transports[1:]
+		return next.RoundTrip(req)
+	})
+}
+
+// TestResolveByBaseline has what a read may show beside what was there before.
+func TestResolveByBaseline(t *testing.T) {
+	const now = "2026-04-16 10:30:00"
+	old, fits := entry("5.00", "2026-04-01 09:00:00", "declined"), entry("10.0", now, "draft")
+	const before = `[["5.00","2026-04-01 09:00:00","declined"]]`
+	for name, tt := range map[string]struct {
+		baseline refund.Baseline
+		read     string
+		verdict  refund.Verdict // undetermined ones are for a person
+		wait     bool           // while it is young, waiting may help
+	}{
+		"one that fits":                     {baseline: before, read: old + "," + fits, verdict: refund.VerdictApplied},
+		"one that fits, first":              {baseline: before, read: fits + "," + old, verdict: refund.VerdictApplied},
+		"one that fits, nothing before":     {baseline: "[]", read: fits, verdict: refund.VerdictApplied},
+		"approved meanwhile":                {baseline: "[]", read: entry("10.00", now, "approved"), verdict: refund.VerdictApplied},
+		"in a status that nobody has seen":  {baseline: "[]", read: entry("10.00", now, "executed"), verdict: refund.VerdictApplied},
+		"the same, but for another second":  {baseline: `[["10.00","2026-04-16 10:29:59","declined"]]`, read: entry("10.00", "2026-04-16 10:29:59", "declined") + "," + fits, verdict: refund.VerdictApplied},
+		"the same, in the same second":      {baseline: `[["10.00","` + now + `","declined"]]`, read: fits + "," + entry("10.00", now, "declined"), verdict: refund.VerdictApplied},
+		"nothing new":                       {baseline: before, read: old, verdict: refund.VerdictNotApplied, wait: true},
+		"nothing at all":                    {baseline: "[]", read: "", verdict: refund.VerdictNotApplied, wait: true},
+		"only another status":               {baseline: `[["10.00","` + now + `","draft"]]`, read: entry("10.00", now, "approved"), verdict: refund.VerdictNotApplied, wait: true},
+		"another amount":                    {baseline: before, read: old + "," + entry("9.00", now, "draft")},
+		"no amount":                         {baseline: before, read: old + "," + entry("null", now, "draft")},
+		"declined":                          {baseline: before, read: old + "," + entry("10.00", now, "declined")},
+		"declined, spelled otherwise":       {baseline: before, read: old + "," + entry("10.00", now, "DECLINE")},
+		"two that fit":                      {baseline: before, read: old + "," + fits + "," + fits},
+		"one that fits, and another":        {baseline: before, read: old + "," + fits + "," + entry("3.00", now, "declined")},
+		"no baseline":                       {baseline: "", read: ""},
+		"null for a baseline":               {baseline: "null", read: ""},
+		"a baseline of somebody else's":     {baseline: `{"etag":1}`, read: fits},
+		"one that fits, but others missing": {baseline: before, read: fits, wait: true},
+		"those from before missing":         {baseline: before, read: "", wait: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: order(tt.read)})
+			attempt := refund.Attempt{Request: commonRequest("10.00"), Baseline: tt.baseline, Tries: 1}
+			got, err := client.Resolve(t.Context(), attempt)
+			require.NoError(t, err)
+			assert.Equal(t, tt.verdict, got.Verdict, got.Why)
+			assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
+			assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
+			assert.NotEmpty(t, got.Why)
+
+			attempt.LastSent = time.Now()
+			got, err = client.Resolve(t.Context(), attempt)
+			require.NoError(t, err)
+			assert.Equal(t, tt.wait, !got.NotBefore.IsZero(), got.Why)
+			if tt.wait {
+				assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+			} else {
+				assert.Equal(t, tt.verdict, got.Verdict)
+			}
+		})
+	}
+}
+
+// TestResolveDoesNotBelieveAbsenceAtOnce: reads may lag behind writes.
+func TestResolveDoesNotBelieveAbsenceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		<-time.After(time.Hour)
+		b.sim.SetReadLag(time.Minute)
+		attempt := b.lose(t, b.request("k", "10.00"))
+		got, err := b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		require.True(t, got.NotBefore.After(time.Now()))
+
+		<-time.After(time.Until(got.NotBefore))
+		got, err = b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+	})
+}
+
+// TestResolveWithSomebodyElse: the same request of somebody else, made while ours was lost on its way, is taken for
+// ours. The package comment says so. Nothing is paid twice by it.
+func TestResolveWithSomebodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.fail(t, b.request("k", "10.00"), refundtest.ServerErrorBeforeCommit)
+		b.nativeCreate(t, "10.00")
+		got, err := b.client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// TestBaseline: taken before the call by whoever keeps a journal.
+func TestBaseline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		baseline, err := b.client.Baseline(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		assert.Equal(t, refund.Baseline("[]"), baseline)
+
+		attempt := b.lose(t, b.request("k", "10.00"))
+		assert.Equal(t, baseline, attempt.Baseline)
+		// Another process knows no more than what was written down.
+		got, err := newClient(t, b.net).Resolve(t.Context(), refund.Attempt{Request: b.request("k", "10.00"), Baseline: baseline, LastSent: time.Now()})
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+
+		baseline, err = b.client.Baseline(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","draft"]]`, string(baseline))
+
+		_, err = newClient(t, &wiretest.Transport{Status: http.StatusNotFound}).Baseline(t.Context(), b.request("k", "10.00"))
+		require.ErrorIs(t, err, refund.ErrOrderNotFound)
+		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
+	})
+}
+
+func TestGetRefund(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		made, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		ref := refund.Ref{Order: b.order, ID: made.ID}
+		check := func(status refund.Status, word string) {
+			t.Helper()
+			got, err := b.client.GetRefund(t.Context(), ref)
+			require.NoError(t, err)
+			assert.Equal(t, made.ID, got.ID, "the id stays")
+			assert.Equal(t, made.Amount, got.Amount)
+			assert.Equal(t, made.CreatedAt, got.CreatedAt)
+			assert.True(t, made.LocksAt.Equal(got.LocksAt))
+			assert.Equal(t, status, got.Status)
+			assert.Equal(t, word, got.ProviderStatus)
+		}
+		check(refund.StatusPending, "draft")
+		b.sim.Approve(b.order)
+		check(refund.StatusPending, "approved")
+		b.nativeDelete(t)
+		check(refund.StatusCanceled, "declined")
+		b.nativeCreate(t, "10.00") // in the same second: the active one has the id now
+		check(refund.StatusPending, "draft")
+		b.sim.Pay(b.order)
+		check("", string(backdtest.Paid))
+
+		_, err = b.client.GetRefund(t.Context(), refund.Ref{Order: b.order, ID: "none"})
+		require.ErrorIs(t, err, refund.ErrOrderNotFound)
+		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
+	})
+}
+
+func TestRefunds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		b.nativeCreate(t, "5.00")
+		<-time.After(time.Hour)
+		made, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		require.ErrorIs(t, err, refund.ErrConflict)
+		require.Nil(t, made)
+		b.nativeCreate(t, "10.00")
+		const first, second = "2000-01-03 12:00:00/5.00", "2000-01-03 13:00:00/10.00"
+		list := func(q refund.Query) (ids []string) {
+			q.Order = refund.Order{ID: b.order.ID}
+			for r, err := range b.client.Refunds(t.Context(), q) {
+				require.NoError(t, err)
+				ids = append(ids, r.ID)
+			}
+			return ids
+		}
+		now := time.Now()
+		assert.Equal(t, []string{first, second}, list(refund.Query{}))
+		assert.Equal(t, []string{second}, list(refund.Query{Since: now, Status: refund.StatusPending}))
+		assert.Equal(t, []string{first}, list(refund.Query{Until: now}))
+		assert.Equal(t, []string{first}, list(refund.Query{Status: refund.StatusCanceled}))
+		assert.Empty(t, list(refund.Query{Since: now.Add(time.Second)}))
+		assert.Empty(t, list(refund.Query{Status: refund.StatusSucceeded}))
+	})
+}
+
+func TestCancelRefund(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		_, err := b.client.CancelRefund(t.Context(), b.order)
+		notSent(t, err, refund.ErrOrderNotFound)
+
+		made, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		got, err := b.client.CancelRefund(t.Context(), b.order)
+		require.NoError(t, err)
+		assert.Equal(t, made.ID, got.ID)
+		assert.Equal(t, refund.StatusCanceled, got.Status)
+		assert.Empty(t, b.sim.Ledger(b.order))
+
+		_, err = b.client.Refund(t.Context(), b.request("k2", "10.00"))
+		require.NoError(t, err)
+		<-time.After(5 * time.Hour)
+		writes := b.writes()
+		_, err = b.client.CancelRefund(t.Context(), b.order)
+		notSent(t, err, refund.ErrLocked)
+		assert.Equal(t, writes, b.writes())
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+
+		_, err = b.client.CancelRefund(t.Context(), b.sim.UnknownOrder())
+		notSent(t, err, refund.ErrOrderNotFound)
+	})
+}
+
+// TestCancelRefundWhoseAnswerIsLost: it is not sent again, because by then the active request may be another one.
+func TestCancelRefundWhoseAnswerIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		require.NoError(t, err)
+		b.net.Inject(refundtest.LostAnswer)
+		_, err = b.client.CancelRefund(t.Context(), b.order)
+		require.Error(t, err)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		assert.Equal(t, 2, b.writes())
+		assert.Empty(t, b.sim.Ledger(b.order))
+		_, err = b.client.CancelRefund(t.Context(), b.order)
+		notSent(t, err, refund.ErrOrderNotFound)
+
+		// Natively and on a dead pooled connection it is the same.
+		b.nativeCreate(t, "10.00")
+		b.net.Inject(refundtest.DuplicateDelivery)
+		_, err = b.client.DeleteRefund(t.Context(), backd.DeleteRequest{BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID})
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		require.Error(t, err)
+		assert.Empty(t, b.sim.Ledger(b.order))
+	})
+}
+
+// TestNativeRefundWhoseAnswerIsLost is not sent again either: it might replace what somebody else has asked for since.
+func TestNativeRefundWhoseAnswerIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		for i, fault := range []refundtest.Fault{refundtest.LostAnswer, refundtest.ServerErrorAfterCommit, refundtest.DuplicateDelivery} {
+			b.net.Inject(fault)
+			_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
+				BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("10.00", "USD").Decimal(),
+			})
+			require.Error(t, err)
+			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+			assert.Equal(t, i+1, b.writes())
+		}
+	})
+}
+
+// TestCancelRefundNeedsProof: a success that does not show the request as declined cannot be believed.
+func TestCancelRefundNeedsProof(t *testing.T) {
+	active := entry("10.00", "2026-04-16 10:30:00", "draft")
+	for name, answer := range map[string]string{
+		"still active": order(active),
+		"gone":         order(""),
+		"another":      order(entry("10.00", "2026-04-16 10:30:01", "declined")),
+		"no data":      `{"status":{"error":false}}`,
+	} {
+		_, err := newClient(t, answers(order(active), answer)).CancelRefund(t.Context(), refund.Order{ID: "B1", MerchantID: "M1"})
+		require.Error(t, err, name)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+	}
+}
+
+// TestLockedMeanwhile: what locks between the look and the request is refused by Backd.
+func TestLockedMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.nativeCreate(t, "10.00")
+	b.sim.Advance(4 * 24 * time.Hour) // the provider's clock alone
+	_, err := b.client.CancelRefund(t.Context(), b.order)
+	require.ErrorIs(t, err, refund.ErrConflict)
+	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
+	b.sim.RefuseByStatus()
+	_, err = b.client.CancelRefund(t.Context(), b.order)
+	require.ErrorIs(t, err, refund.ErrConflict)
+	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
+	assert.Len(t, b.sim.Ledger(b.order), 1)
+}

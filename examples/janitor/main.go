@@ -1,0 +1,113 @@
+// Janitor resolves and follows refunds in the background, with several workers on one PostgreSQL store, until it is told
+// to stop (SIGTERM or Ctrl-C).
+//
+//	go run -C examples/janitor . -dsn postgres://user:password@localhost/shop
+//
+// To have something to do, it first makes some refunds at a simulated provider whose answers are all lost.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/multirefund/refund-go/afterpay"
+	"github.com/multirefund/refund-go/afterpay/afterpaytest"
+	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/journal"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore"
+	"github.com/multirefund/refund-go/refund/refundtest"
+)
+
+func main() {
+	dsn := flag.String("dsn", os.Getenv("DATABASE_URL"), "PostgreSQL database; its table refund_journal is made if it is missing")
+	workers := flag.Int("workers", 3, "janitors; a real shop has one in every process")
+	limit := flag.Duration("for", 0, "stop after this time; 0 means at SIGTERM only")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if *limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *limit)
+		defer cancel()
+	}
+	if err := run(ctx, *dsn, *workers); err != nil {
+		fmt.Fprintln(os.Stderr, "janitor:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, dsn string, workers int) error {
+	if dsn == "" {
+		return errors.New("needs a database: set -dsn or DATABASE_URL")
+	}
+	store, err := sqlstore.OpenPostgreSQL(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // the process ends
+	if err := store.Migrate(ctx); err != nil {
+		return err
+	}
+	fmt.Println("The provider is a simulator, and no money moves.")
+	sim := afterpaytest.New()
+	network := refundtest.NewNetwork(refundtest.InMemory(sim))
+	cfg := sim.Config()
+	cfg.Transport, cfg.Retry.MaxAttempts = network, 1
+	client, err := afterpay.New(cfg)
+	if err != nil {
+		return err
+	}
+	if err := lose(ctx, store, client, network, sim); err != nil {
+		return err
+	}
+
+	// Each worker is what every process of a shop would run.
+	var all sync.WaitGroup
+	for n := range workers {
+		j := journal.New(store, journal.Options{
+			Interval: 200 * time.Millisecond, // a real shop keeps the default of 30 seconds
+			OnTransition: func(t journal.Transition) {
+				if t.Entry.State != journal.Unknown { // taking an entry is not worth a line
+					fmt.Printf("worker %d  %s  %s -> %s  (%s)\n", n+1, t.Entry.Key, t.From, t.Entry.State, t.Entry.Note)
+				}
+			},
+		})
+		j.Wrap(client)
+		all.Go(func() { j.Run(ctx) })
+	}
+	fmt.Printf("%d workers run; SIGTERM or Ctrl-C stops them.\n", workers)
+	<-ctx.Done()
+	all.Wait() // whoever works on an entry finishes it
+	fmt.Println("Stopped: no entry is left half-written.")
+	return nil
+}
+
+// lose makes refunds whose answers do not arrive.
+func lose(ctx context.Context, store journal.Store, client refund.Refunder, network *refundtest.Network, sim *afterpaytest.Simulator) error {
+	network.Always(refundtest.LostAnswer)
+	defer network.Always("")
+	j := journal.New(store, journal.Options{Backoff: []time.Duration{time.Second, time.Minute, time.Hour}})
+	shop := j.Wrap(client)
+	for range 5 {
+		paid := refund.MustParseMoney("49.95", "AUD")
+		req := refund.Request{IdempotencyKey: refund.NewIdempotencyKey(), Order: sim.AddOrder(paid), Amount: paid}
+		// The simulator numbers its orders anew each time; the store may remember those of an earlier run.
+		req.Order.MerchantID = req.IdempotencyKey
+		_, err := shop.Refund(ctx, req)
+		if errors.Is(err, journal.ErrOrderBusy) {
+			continue
+		}
+		if refund.OutcomeOf(err) != refund.OutcomeUnknown {
+			return fmt.Errorf("a lost answer should be unknown: %w", err)
+		}
+		fmt.Printf("refund %s of %s: %s\n", req.IdempotencyKey, paid, refund.OutcomeOf(err))
+	}
+	return nil
+}
