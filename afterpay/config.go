@@ -2,7 +2,6 @@ package afterpay
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -73,12 +72,9 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	header := http.Header{
-		"Accept":     {"application/json"},
-		"User-Agent": {cfg.userAgent()},
-	}
+	header := http.Header{"Accept": {"application/json"}}
 	var authorize func(context.Context, http.Header) error
-	basic := base64.StdEncoding.EncodeToString([]byte(cfg.MerchantID + ":" + cfg.SecretKey.Reveal()))
+	basic := httpx.Basic(cfg.MerchantID, cfg.SecretKey.Reveal())
 	if cfg.TokenSource == nil {
 		header["Authorization"] = []string{"Basic " + basic}
 	} else {
@@ -91,6 +87,7 @@ func New(cfg Config) (*Client, error) {
 		ConnectTimeout: connectTimeout,
 		WriteTimeout:   writeTimeout,
 		ReadTimeout:    readTimeout,
+		UserAgent:      cfg.userAgent(),
 		Header:         header,
 		Authorize:      authorize,
 		Secrets:        []string{cfg.SecretKey.Reveal(), basic},
@@ -121,7 +118,7 @@ func (cfg *Config) check() error {
 		return bad("Environment", "must be afterpay.Production or afterpay.Sandbox")
 	case cfg.MerchantID == "":
 		return bad("MerchantID", "is empty; Afterpay issues it with the secret key")
-	case strings.ContainsAny(cfg.MerchantID, ":/();") || !word(cfg.MerchantID):
+	case strings.ContainsAny(cfg.MerchantID, ":/();") || !httpx.Word(cfg.MerchantID):
 		return bad("MerchantID", "has a space or one of : / ( ) ;, which its place in the headers does not allow")
 	case cfg.SecretKey.IsZero() && cfg.TokenSource == nil:
 		return bad("SecretKey", "is empty; set it, or TokenSource for OAuth2")
@@ -135,7 +132,7 @@ func (cfg *Config) check() error {
 		strings.HasPrefix(cfg.Platform, "/") || strings.HasSuffix(cfg.Platform, "/"):
 		return bad("Platform", `must be name/version, such as "MyShop/3.1"; the User-Agent needs it`)
 	}
-	if u, err := url.Parse(cfg.MerchantURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !word(cfg.MerchantURL) {
+	if u, err := url.Parse(cfg.MerchantURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !httpx.Word(cfg.MerchantURL) {
 		return bad("MerchantURL", `must be the shop's address, such as "https://shop.example"; the User-Agent needs it`)
 	}
 	return nil
@@ -145,22 +142,13 @@ func (cfg *Config) check() error {
 // <Module>/<version> (<Platform>/<version>; <System>/<version>; <Merchantname>/<merchantId>) <merchant URL>
 // (developers.cash.app, request headers).
 func (cfg *Config) userAgent() string {
-	ua := "refund-go/" + httpx.Version +
+	return "refund-go/" + httpx.Version +
 		" (" + cfg.Platform + "; Go/" + strings.TrimPrefix(runtime.Version(), "go") + "; " + cfg.MerchantName + "/" + cfg.MerchantID + ") " + cfg.MerchantURL
-	if cfg.UserAgent != "" {
-		ua = cfg.UserAgent + " " + ua
-	}
-	return ua
 }
 
-// word reports whether s is visible ASCII without spaces; comment allows spaces, but not what delimits the comment of
-// a User-Agent.
-func word(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
-}
-
+// comment reports whether s can stand in the comment of a User-Agent: visible ASCII and spaces without its delimiters.
 func comment(s string) bool {
-	return !strings.ContainsAny(s, "();/") && word(strings.ReplaceAll(s, " ", ""))
+	return !strings.ContainsAny(s, "();/") && httpx.Word(strings.ReplaceAll(s, " ", ""))
 }
 
 func bearer(source TokenSource) func(context.Context, http.Header) error {

@@ -42,7 +42,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"MerchantURL", func(c *afterpay.Config) { c.MerchantURL = "merchant.example.com" }},
 		{"BaseURL", func(c *afterpay.Config) { c.BaseURL = "http://global-api.afterpay.com" }},
 		{"Transport", func(c *afterpay.Config) { c.Transport = (*http.Transport)(nil) }},
-		{"User-Agent", func(c *afterpay.Config) { c.UserAgent = "a\nb" }},
+		{"UserAgent", func(c *afterpay.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -160,20 +160,12 @@ func checkRefund(orderID string, r *RefundRequest) error {
 	}
 	amount, err := refund.MoneyFromDecimal(r.Amount.Amount, r.Amount.Currency)
 	if err != nil {
-		return bad("Amount", message(err))
+		return bad("Amount", httpx.Problem(err))
 	}
 	if amount.Sign() <= 0 {
 		return bad("Amount", "is "+amount.String()+"; it must be greater than zero")
 	}
 	return nil
-}
-
-func message(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 // requestID derives Afterpay's requestId from the key.

@@ -1,7 +1,6 @@
 package backd
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(cfg.PublicKey + ":" + cfg.SecretKey.Reveal()))
+	basic := httpx.Basic(cfg.PublicKey, cfg.SecretKey.Reveal())
 	client, err := httpx.New(httpx.Config{
 		Provider:       provider,
 		Options:        cfg.Options,
@@ -55,7 +54,6 @@ func New(cfg Config) (*Client, error) {
 		Header: http.Header{
 			"Accept":        {"application/json"},
 			"Authorization": {"Basic " + basic}, // the public key is the user (api_auth page)
-			"User-Agent":    {cfg.userAgent()},
 		},
 		Secrets:  []string{cfg.SecretKey.Reveal(), basic},
 		Classify: classify,
@@ -80,25 +78,12 @@ func (cfg *Config) check() error {
 		return bad("Environment", "must be backd.Production or backd.Sandbox")
 	case cfg.PublicKey == "":
 		return bad("PublicKey", "is empty; Backd issues it with the secret key")
-	case strings.Contains(cfg.PublicKey, ":") || !word(cfg.PublicKey):
+	case strings.Contains(cfg.PublicKey, ":") || !httpx.Word(cfg.PublicKey):
 		return bad("PublicKey", "has a space, a colon or a character that is not ASCII, which Basic authentication does not allow")
 	case cfg.SecretKey.IsZero():
 		return bad("SecretKey", "is empty; Backd issues it with the public key")
 	}
 	return nil
-}
-
-func (cfg *Config) userAgent() string {
-	ua := "refund-go/" + httpx.Version
-	if cfg.UserAgent != "" {
-		ua = cfg.UserAgent + " " + ua
-	}
-	return ua
-}
-
-// word reports whether s is visible ASCII without spaces.
-func word(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 // None is documented. Assumptions, see the package comment.

@@ -29,7 +29,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"SecretKey", func(c *backd.Config) { c.SecretKey = refund.Secret{} }},
 		{"BaseURL", func(c *backd.Config) { c.BaseURL = "http://service.bnpl.backd.com" }},
 		{"Transport", func(c *backd.Config) { c.Transport = (*http.Transport)(nil) }},
-		{"User-Agent", func(c *backd.Config) { c.UserAgent = "a\nb" }},
+		{"UserAgent", func(c *backd.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -201,7 +201,7 @@ func checkBackdID(op, field, id string) error {
 		return bad("is empty; it is the backd_order_id, Backd's id of the order")
 	case len(id) > maxID:
 		return bad("has " + strconv.Itoa(len(id)) + " characters; " + strconv.Itoa(maxID) + " are allowed")
-	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || !word(id):
+	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || !httpx.Word(id):
 		return bad(`is no id of Backd's; visible ASCII without / \ ? # % is allowed, and more than dots`)
 	}
 	return nil
@@ -217,20 +217,12 @@ func checkRefund(r *RefundRequest) error {
 func checkAmount(d decimal.Decimal) error {
 	amount, err := refund.MoneyFromDecimal(d, currency)
 	if err != nil {
-		return httpx.Invalid(provider, opRefund, "RefundAmount", message(err))
+		return httpx.Invalid(provider, opRefund, "RefundAmount", httpx.Problem(err))
 	}
 	if amount.Sign() <= 0 {
 		return httpx.Invalid(provider, opRefund, "RefundAmount", "is "+amount.String()+"; it must be greater than zero")
 	}
 	return nil
-}
-
-func message(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 // common converts an entry of an order.

@@ -2,7 +2,6 @@ package digitalriver
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/httpx"
@@ -58,7 +57,6 @@ func New(cfg Config) (*Client, error) {
 			"Accept":               {"application/json"},
 			"Authorization":        {"Bearer " + cfg.APIKey.Reveal()},
 			"Digitalriver-Version": {cfg.Version},
-			"User-Agent":           {cfg.userAgent()},
 		},
 		Secrets:        []string{cfg.APIKey.Reveal()},
 		RequestID:      []string{"X-Dr-Requestid"}, // OpenAPI document, introduction
@@ -76,26 +74,13 @@ func (cfg *Config) check() error {
 	if cfg.APIKey.IsZero() {
 		return bad("APIKey", "is empty; the Dashboard issues it")
 	}
-	if !word(cfg.APIKey.Reveal()) {
+	if !httpx.Word(cfg.APIKey.Reveal()) {
 		return bad("APIKey", "has a space or a character that a header does not allow")
 	}
 	if _, err := time.Parse(time.DateOnly, cfg.Version); err != nil {
 		return bad("Version", "must be a date, such as "+DefaultVersion)
 	}
 	return nil
-}
-
-func (cfg *Config) userAgent() string {
-	ua := "refund-go/" + httpx.Version
-	if cfg.UserAgent != "" {
-		ua = cfg.UserAgent + " " + ua
-	}
-	return ua
-}
-
-// word reports whether s is visible ASCII without spaces.
-func word(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 // No timeouts are documented: these are an usual one, and that of sfcc_link_digitalriver.

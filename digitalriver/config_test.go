@@ -28,7 +28,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"Version", func(c *digitalriver.Config) { c.Version = "2021-13-13" }},
 		{"BaseURL", func(c *digitalriver.Config) { c.BaseURL = "http://api.digitalriver.com" }},
 		{"Transport", func(c *digitalriver.Config) { c.Transport = (*http.Transport)(nil) }},
-		{"User-Agent", func(c *digitalriver.Config) { c.UserAgent = "a\nb" }},
+		{"UserAgent", func(c *digitalriver.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -120,7 +120,7 @@ func (c *Client) native(req *refund.Request) (*RefundRequest, error) {
 		return nil, bad("Order.ID", "is empty; it is the order's id at Digital River")
 	}
 	if err := checkID(opRefund, field, id); err != nil {
-		return nil, bad(field, message(err))
+		return nil, bad(field, httpx.Problem(err))
 	}
 	if _, taken := req.Metadata[keyMember]; taken {
 		return nil, bad("Metadata", "has the member "+keyMember+", which carries the key")
@@ -137,7 +137,7 @@ func (c *Client) native(req *refund.Request) (*RefundRequest, error) {
 		native.Amount, native.Type = NumberOf(req.Amount), typ
 	} else {
 		if err := checkID(opRefund, "Line", ID(req.Line)); err != nil {
-			return nil, bad("Line", message(err))
+			return nil, bad("Line", httpx.Problem(err))
 		}
 		native.Items = []ItemRequest{{ItemID: ID(req.Line), Amount: NumberOf(req.Amount), Type: typ}}
 	}

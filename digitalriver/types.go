@@ -199,7 +199,7 @@ func (r *RefundRequest) check() error {
 		return err
 	}
 	if _, err := refund.MoneyFromMinor(0, r.Currency); err != nil {
-		return bad("Currency", message(err))
+		return bad("Currency", httpx.Problem(err))
 	}
 	ways := 0
 	for _, set := range []bool{r.Amount != nil, r.Percent != nil, len(r.Items) > 0} {
@@ -242,7 +242,7 @@ func (r *RefundRequest) check() error {
 func (r *RefundRequest) item(item *ItemRequest) (field, problem string) {
 	for field, id := range map[string]ID{"ItemID": item.ItemID, "SKUID": item.SKUID} {
 		if err := checkID(opRefund, field, id); err != nil && (field == "ItemID" || id != "") {
-			return field, message(err)
+			return field, httpx.Problem(err)
 		}
 	}
 	if item.Quantity < 0 {
@@ -264,7 +264,7 @@ func (r *RefundRequest) how(amount, percent *Number) (field, problem string) {
 	if amount != nil {
 		m, err := refund.MoneyFromDecimal(amount.Decimal, r.Currency)
 		if err != nil {
-			return "Amount", message(err)
+			return "Amount", httpx.Problem(err)
 		}
 		if m.Sign() <= 0 {
 			return "Amount", "is " + m.String() + "; it must be greater than zero"
@@ -500,16 +500,8 @@ func checkID(op, field string, id ID) error {
 		return bad("is empty; it is an id of Digital River's")
 	case len(id) > maxID:
 		return bad("has " + strconv.Itoa(len(id)) + " characters; " + strconv.Itoa(maxID) + " are allowed")
-	case !word(string(id)) || strings.ContainsAny(string(id), `/\?#%`) || id == "." || id == "..":
+	case !httpx.Word(string(id)) || strings.ContainsAny(string(id), `/\?#%`) || id == "." || id == "..":
 		return bad(`is no id: visible characters are allowed, but no / \ ? # %, and not only dots`)
 	}
 	return nil
-}
-
-func message(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }

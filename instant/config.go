@@ -2,7 +2,6 @@ package instant
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/httpx"
@@ -81,7 +80,6 @@ func New(cfg Config) (*Client, error) {
 		WriteTimeout:   writeTimeout,
 		// No Accept: what a success answers with is not documented.
 		Header: http.Header{
-			"User-Agent":         {cfg.userAgent()},
 			"X-Instant-App-Auth": {cfg.AppAuth.Reveal()},
 			"X-Instant-App-Id":   {cfg.AppID},
 		},
@@ -111,30 +109,17 @@ func (cfg *Config) check() error {
 		return bad("Environment", "must be instant.Production or instant.Staging")
 	case cfg.AppAuth.IsZero():
 		return bad("AppAuth", "is empty; it is the value of X-Instant-App-Auth, which Instant issues")
-	case !word(cfg.AppAuth.Reveal()):
+	case !httpx.Word(cfg.AppAuth.Reveal()):
 		return bad("AppAuth", "has a space or a character that is not visible ASCII; the header allows neither")
-	case !word(cfg.AppID):
+	case !httpx.Word(cfg.AppID):
 		return bad("AppID", "is empty or has a space or a character that is not visible ASCII; it is the value of X-Instant-App-Id, which Instant issues")
-	case !word(cfg.StoreCode):
+	case !httpx.Word(cfg.StoreCode):
 		return bad("StoreCode", "is empty or has a space or a character that is not visible ASCII; Instant issues it with the credentials")
 	}
 	if _, err := refund.MoneyFromMinor(0, cfg.Currency); err != nil {
 		return bad("Currency", "must be the store's: an ISO 4217 code of three upper-case letters, such as AUD")
 	}
 	return nil
-}
-
-func (cfg *Config) userAgent() string {
-	ua := "refund-go/" + httpx.Version
-	if cfg.UserAgent != "" {
-		ua = cfg.UserAgent + " " + ua
-	}
-	return ua
-}
-
-// word reports whether s is visible ASCII without spaces.
-func word(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 const (

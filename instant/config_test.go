@@ -36,7 +36,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"Currency", func(c *instant.Config) { c.Currency = "aud" }},
 		{"BaseURL", func(c *instant.Config) { c.BaseURL = "http://api.instant.one" }},
 		{"Transport", func(c *instant.Config) { c.Transport = (*http.Transport)(nil) }},
-		{"User-Agent", func(c *instant.Config) { c.UserAgent = "a\nb" }},
+		{"UserAgent", func(c *instant.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -106,7 +106,7 @@ func checkOrderID(field, id string) error {
 	if len(id) > maxOrderID {
 		return httpx.Invalid(provider, opRefund, field, "has "+strconv.Itoa(len(id))+" characters; "+strconv.Itoa(maxOrderID)+" are allowed")
 	}
-	if !word(id) || strings.ContainsAny(id, `/\?%`) || id == "." || id == ".." {
+	if !httpx.Word(id) || strings.ContainsAny(id, `/\?%`) || id == "." || id == ".." {
 		return httpx.Invalid(provider, opRefund, field, `is no order id; allowed is visible ASCII without spaces and / \ ? %, but not . and .. alone`)
 	}
 	return nil
@@ -117,28 +117,20 @@ func (c *Client) checkRefund(r *RefundRequest) (refund.Money, error) {
 	if err := checkOrderID("DisplayOrderID", r.DisplayOrderID); err != nil {
 		return refund.Money{}, err
 	}
-	if !word(r.StoreCode) {
+	if !httpx.Word(r.StoreCode) {
 		return refund.Money{}, bad("StoreCode", "has a space or a character that is not visible ASCII; Instant issues it")
 	}
-	if r.IdempotencyKey != "" && !word(r.IdempotencyKey) || len(r.IdempotencyKey) > maxKey {
+	if r.IdempotencyKey != "" && !httpx.Word(r.IdempotencyKey) || len(r.IdempotencyKey) > maxKey {
 		return refund.Money{}, bad("IdempotencyKey", "must be visible ASCII, "+strconv.Itoa(maxKey)+" characters at the most; it goes into a header")
 	}
 	amount, err := refund.MoneyFromDecimal(r.AmountToRefund, c.currency)
 	if err != nil {
-		return refund.Money{}, bad("AmountToRefund", message(err))
+		return refund.Money{}, bad("AmountToRefund", httpx.Problem(err))
 	}
 	if amount.Sign() <= 0 {
 		return refund.Money{}, bad("AmountToRefund", "is "+amount.String()+"; it must be greater than zero")
 	}
 	return amount, nil
-}
-
-func message(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 // common is all that is known of a refund that was carried out.

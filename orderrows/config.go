@@ -1,7 +1,6 @@
 package orderrows
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(cfg.User + ":" + cfg.Password.Reveal()))
+	basic := httpx.Basic(cfg.User, cfg.Password.Reveal())
 	client, err := httpx.New(httpx.Config{
 		Provider:       provider,
 		Options:        cfg.Options,
@@ -55,7 +54,6 @@ func New(cfg Config) (*Client, error) {
 		ReadTimeout:    readTimeout,
 		Header: http.Header{ // both credentials with every request (OpenAPI document, security)
 			"Accept":        {"application/json"},
-			"User-Agent":    {cfg.userAgent()},
 			"Authorization": {"Basic " + basic},
 			"X-ApiKey":      {cfg.APIKey.Reveal()},
 		},
@@ -79,26 +77,13 @@ func (cfg *Config) check() error {
 		return bad("Password", "is empty; Geins Merchant Center issues it with the API user")
 	case cfg.APIKey.IsZero():
 		return bad("APIKey", "is empty; the API wants it beside the API user")
-	case !word(cfg.APIKey.Reveal()):
+	case !httpx.Word(cfg.APIKey.Reveal()):
 		return bad("APIKey", "has a space or a character that is not ASCII, which a header does not allow")
 	}
 	if _, err := refund.MoneyFromMinor(0, cfg.Currency); err != nil {
 		return bad("Currency", `must be the orders' currency, in ISO 4217, such as "SEK"`)
 	}
 	return nil
-}
-
-func (cfg *Config) userAgent() string {
-	ua := "refund-go/" + httpx.Version
-	if cfg.UserAgent != "" {
-		ua = cfg.UserAgent + " " + ua
-	}
-	return ua
-}
-
-// word reports whether s is visible ASCII without spaces.
-func word(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 // No timeouts are documented. 60 s is what the official JavaScript SDK waits (sdk-api-mgmt-javascript, client), 10 s to

@@ -33,7 +33,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"Currency", func(c *orderrows.Config) { c.Currency = "sek" }},
 		{"BaseURL", func(c *orderrows.Config) { c.BaseURL = "http://mgmtapi.geins.io" }},
 		{"Transport", func(c *orderrows.Config) { c.Transport = (*http.Transport)(nil) }},
-		{"User-Agent", func(c *orderrows.Config) { c.UserAgent = "a\nb" }},
+		{"UserAgent", func(c *orderrows.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

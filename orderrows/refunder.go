@@ -201,7 +201,7 @@ func (c *Client) checkRefund(orderID int32, r *NewRefund) error {
 	}
 	amount, err := refund.MoneyFromDecimal(r.RefundAmount, c.currency)
 	if err != nil {
-		return bad("RefundAmount", message(err))
+		return bad("RefundAmount", httpx.Problem(err))
 	}
 	r.RefundAmount = amount.Decimal()
 	switch {
@@ -215,14 +215,6 @@ func (c *Client) checkRefund(orderID int32, r *NewRefund) error {
 		return bad("RefundsRequireApproval", "does not go with Settled, which records the refund without any approval")
 	}
 	return nil
-}
-
-func message(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 // common converts a refund of an order.

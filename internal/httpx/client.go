@@ -1,7 +1,10 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +37,9 @@ type Config struct {
 	WriteTimeout   time.Duration // for the answer of a write, once connected
 	ReadTimeout    time.Duration // for the answer of a read, once connected
 
+	// UserAgent is the provider's own pattern; empty means the module's name and version. The user's prefix is put in
+	// front of either.
+	UserAgent string
 	// Header goes with every request.
 	Header http.Header
 	// Authorize adds what has to be fetched first. Called once for each call; nil if Header has everything.
@@ -70,7 +76,7 @@ type private struct {
 
 // New checks cfg and makes a Client. No I/O. Every error is a *refund.Error that names the field.
 func New(cfg Config) (*Client, error) {
-	hidden := &private{header: cfg.Header, secrets: slices.DeleteFunc(slices.Clone(cfg.Secrets), func(s string) bool { return s == "" })}
+	hidden := &private{header: cfg.Header.Clone(), secrets: slices.DeleteFunc(slices.Clone(cfg.Secrets), func(s string) bool { return s == "" })}
 	c := &Client{cfg: cfg, policy: policy(cfg.Options.Retry), private: func() *private { return hidden }}
 	c.cfg.Header, c.cfg.Secrets = nil, nil
 	c.budget.tokens.Store(budgetSize)
@@ -81,6 +87,14 @@ func New(cfg Config) (*Client, error) {
 	if c.base = base; base == "" {
 		c.base = cfg.BaseURL
 	}
+	agent := strings.TrimSpace(cfg.Options.UserAgent + " " + cmp.Or(cfg.UserAgent, "refund-go/"+Version))
+	if !printable(agent) {
+		return nil, Invalid(cfg.Provider, "new", "UserAgent", "has a control character; a header carries printable text only")
+	}
+	if hidden.header == nil {
+		hidden.header = http.Header{}
+	}
+	hidden.header["User-Agent"] = []string{agent}
 	if name := unprintable(cfg.Header); name != "" {
 		return nil, Invalid(cfg.Provider, "new", name, "has a control character; a header carries printable text only")
 	}
@@ -158,4 +172,23 @@ func Invalid(provider, op, field, problem string) *refund.Error {
 		Provider: provider, Op: op, Kind: refund.KindInvalidRequest, Outcome: refund.OutcomeNotSent,
 		Field: field, Message: problem,
 	}
+}
+
+// Problem is the message of a *refund.Error, to be said again of another field.
+func Problem(err error) string {
+	var e *refund.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// Basic is the credentials part of a Basic Authorization header.
+func Basic(user, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+}
+
+// Word reports whether s is visible ASCII without spaces, fit for a header or an id.
+func Word(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

@@ -181,10 +181,40 @@ func TestHeaders(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, http.Header{
 		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "Idempotency-Key": {testKey},
-		"Content-Type": {"application/json"},
+		"Content-Type": {"application/json"}, "User-Agent": {"refund-go/" + Version},
 	}, seen[0])
-	assert.Equal(t, http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer y"}}, seen[1],
+	assert.Equal(t, http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "User-Agent": {"refund-go/" + Version}}, seen[1],
 		"one call's headers are not the next one's")
+}
+
+func TestUserAgent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ prefix, own, want string }{
+		{"", "", "refund-go/" + Version},
+		{"shop/7", "", "shop/7 refund-go/" + Version},
+		{"shop/7", "module/1 (x)", "shop/7 module/1 (x)"},
+	} {
+		var seen string
+		c := newClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			seen = r.UserAgent()
+			return answer(200, "{}"), nil
+		}), func(cfg *Config) { cfg.Options.UserAgent, cfg.UserAgent = tt.prefix, tt.own })
+		_, err := c.Do(t.Context(), read())
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, seen)
+	}
+	_, err := New(Config{Provider: "test", BaseURL: testBase, Options: refund.Options{UserAgent: "a\nb"}})
+	assert.Equal(t, "UserAgent", asError(t, err).Field)
+}
+
+func TestProblemAndWord(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "is odd", Problem(Invalid("test", "op", "Field", "is odd")))
+	assert.Equal(t, "plain", Problem(errors.New("plain")))
+	assert.Equal(t, "MzI6YWJjZGVmZ2g=", Basic("32", "abcdefgh")) // Afterpay's documented example
+	for s, want := range map[string]bool{"": false, "a b": false, "a\n": false, "é": false, "a-1_~!": true} {
+		assert.Equal(t, want, Word(s), s)
+	}
 }
 
 // A header with a line break in it would be another header; net/http refuses it as well, but then it looks as if a
