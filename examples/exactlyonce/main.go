@@ -164,10 +164,15 @@ type deadly struct{}
 
 func (deadly) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err == nil {
-		self, findErr := os.FindProcess(os.Getpid())
-		err = errors.Join(findErr, self.Kill())
-		select {} // it takes a moment
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return resp, err
+	}
+	if err := self.Kill(); err != nil {
+		return resp, err
+	}
+	select {} // it takes a moment
 }

@@ -253,7 +253,7 @@ type process struct {
 }
 
 func (r *run) start(ctx context.Context, o order) (*process, error) {
-	cmd := exec.CommandContext(ctx, r.self) //nolint:gosec // this program
+	cmd := exec.CommandContext(ctx, r.self)
 	cmd.Env = append(os.Environ(), workerVariable+"=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

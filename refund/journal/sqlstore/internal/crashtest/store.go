@@ -22,11 +22,11 @@ func onStore(ctx context.Context, self, kind string, n int, seed uint64) (rep *r
 		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 		r.workers, r.dsn = 1, filepath.Join(dir, "journal.db")
 	case "postgres":
-		cluster := pgtest.Start()
+		cluster := pgtest.Start() //nolint:contextcheck // it lives as long as this program
 		defer cluster.Stop()
 		dsn, drop, err := cluster.Database(ctx)
 		if err != nil {
-			return nil, noPostgres{err}
+			return nil, missingError{err}
 		}
 		defer drop() //nolint:errcheck // the cluster goes with it
 		r.workers, r.dsn = 4, dsn
@@ -43,12 +43,12 @@ func onStore(ctx context.Context, self, kind string, n int, seed uint64) (rep *r
 	return r.execute(ctx)
 }
 
-// noPostgres is the error of a machine without one.
-type noPostgres struct{ error }
+// missingError is that of a machine without PostgreSQL.
+type missingError struct{ error }
 
 // unavailable returns why a test cannot run on this machine.
 func unavailable(err error) (reason string, ok bool) {
-	var missing noPostgres
+	var missing missingError
 	if errors.As(err, &missing) {
 		return missing.Error(), true
 	}
