@@ -72,7 +72,7 @@ func (c *Client) RetrievePaymentByToken(ctx context.Context, token string) (*Pay
 func (c *Client) payment(ctx context.Context, op, id string) (*Payment, error) {
 	res, err := c.http.Do(ctx, &httpx.Call{
 		Op: op, Method: http.MethodGet, Path: []string{"v2", "payments", id},
-		Replay: httpx.Allowed, Read: true,
+		Read: true,
 	})
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (c *Client) ListPayments(ctx context.Context, f PaymentFilter) iter.Seq2[*P
 		}
 		res, err := c.http.Do(ctx, &httpx.Call{
 			Op: op, Method: http.MethodGet, Path: []string{"v2", "payments"}, Query: query,
-			Replay: httpx.Allowed, Read: true, MaxBody: maxList,
+			Read: true, MaxBody: maxList,
 		})
 		if err != nil {
 			return page, err

@@ -221,13 +221,7 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 		}
 		for i := range p.Refunds {
 			got := common(q.Order, &p.Refunds[i])
-			if p.voided(&p.Refunds[i]) ||
-				!q.Since.IsZero() && got.CreatedAt.Before(q.Since) ||
-				!q.Until.IsZero() && !got.CreatedAt.Before(q.Until) ||
-				q.Status != "" && q.Status != got.Status {
-				continue
-			}
-			if !yield(got, nil) {
+			if !p.voided(&p.Refunds[i]) && q.Selects(got) && !yield(got, nil) {
 				return
 			}
 		}

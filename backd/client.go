@@ -65,7 +65,7 @@ func (c *Client) FindOrder(ctx context.Context, backdOrderID string) (*Response,
 func (c *Client) findOrder(ctx context.Context, op, id string, attempt refund.Attempt) (*Response, error) {
 	got, _, err := c.order(ctx, id, &httpx.Call{
 		Op: op, Method: http.MethodGet, Path: path("find_order", id),
-		Replay: httpx.Allowed, Read: true, Attempt: attempt,
+		Read: true, Attempt: attempt,
 	})
 	return got, err
 }

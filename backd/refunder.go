@@ -286,12 +286,7 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 		}
 		for i := range o.Data.Refunds {
 			got := common(q.Order, &o.Data.Refunds[i])
-			if !q.Since.IsZero() && got.CreatedAt.Before(q.Since) ||
-				!q.Until.IsZero() && !got.CreatedAt.Before(q.Until) ||
-				q.Status != "" && q.Status != got.Status {
-				continue
-			}
-			if !yield(got, nil) {
+			if q.Selects(got) && !yield(got, nil) {
 				return
 			}
 		}

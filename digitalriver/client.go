@@ -51,7 +51,7 @@ func (c *Client) retrieveRefund(ctx context.Context, op string, id ID) (*Refund,
 		return nil, nil, err
 	}
 	return c.refundCall(ctx, &httpx.Call{
-		Op: op, Method: http.MethodGet, Path: []string{"refunds", string(id)}, Replay: httpx.Allowed, Read: true,
+		Op: op, Method: http.MethodGet, Path: []string{"refunds", string(id)}, Read: true,
 	})
 }
 
@@ -123,7 +123,7 @@ func (c *Client) listRefunds(ctx context.Context, op string, f RefundFilter, att
 		}
 		res, err := c.http.Do(ctx, &httpx.Call{
 			Op: op, Method: http.MethodGet, Path: []string{"refunds"}, Query: query,
-			Replay: httpx.Allowed, Read: true, MaxBody: maxRead, Attempt: attempt,
+			Read: true, MaxBody: maxRead, Attempt: attempt,
 		})
 		if err != nil {
 			return page, err
@@ -164,7 +164,7 @@ func (c *Client) order(ctx context.Context, op string, id ID, attempt refund.Att
 	}
 	res, err := c.http.Do(ctx, &httpx.Call{
 		Op: op, Method: http.MethodGet, Path: []string{"orders", string(id)},
-		Replay: httpx.Allowed, Read: true, MaxBody: maxRead, Attempt: attempt,
+		Read: true, MaxBody: maxRead, Attempt: attempt,
 	})
 	if err != nil {
 		return nil, err

@@ -115,7 +115,7 @@ func (c *Client) list(ctx context.Context, call *httpx.Call) ([]Refund, error) {
 
 // read makes a call that moves nothing, and takes the Resource out of the answer. Resource null is no answer.
 func read[T any](ctx context.Context, c *Client, call *httpx.Call) (resource T, res *httpx.Result, err error) {
-	call.Replay, call.Read = httpx.Allowed, true
+	call.Read = true
 	if res, err = c.http.Do(ctx, call); err != nil {
 		return resource, nil, err
 	}

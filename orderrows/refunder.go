@@ -270,12 +270,7 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 				order = refund.Order{ID: itoa(list[i].OrderID)}
 			}
 			got := common(order, &list[i])
-			if !q.Since.IsZero() && got.CreatedAt.Before(q.Since) ||
-				!q.Until.IsZero() && !got.CreatedAt.Before(q.Until) ||
-				q.Status != "" && q.Status != got.Status {
-				continue
-			}
-			if !yield(got, nil) {
+			if q.Selects(got) && !yield(got, nil) {
 				return
 			}
 		}

@@ -60,6 +60,13 @@ type Query struct {
 	Status Status
 }
 
+// Selects reports whether r is in q's time and has its status. The order is the provider's business.
+func (q Query) Selects(r *Refund) bool {
+	return (q.Since.IsZero() || !r.CreatedAt.Before(q.Since)) &&
+		(q.Until.IsZero() || r.CreatedAt.Before(q.Until)) &&
+		(q.Status == "" || q.Status == r.Status)
+}
+
 // Baseline is what a provider's refunds of an order looked like before sending. Opaque, printable, free of
 // personal data; empty means none was taken.
 type Baseline string

@@ -25,10 +25,10 @@ package backdtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -58,7 +58,7 @@ type Simulator struct {
 	offset   time.Duration
 	readLag  time.Duration
 	byStatus bool
-	orders   []*order
+	orders   map[string]*order
 	lastID   int
 }
 
@@ -84,7 +84,7 @@ type state struct {
 }
 
 // New makes a Backd without orders.
-func New() *Simulator { return &Simulator{} }
+func New() *Simulator { return &Simulator{orders: map[string]*order{}} }
 
 // Config returns a client's configuration that calls the simulator without a network.
 func (s *Simulator) Config() backd.Config {
@@ -113,11 +113,11 @@ func (s *Simulator) AddOrder(total refund.Money) refund.Order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastID++
-	n := strconv.Itoa(10000 + s.lastID)[1:]
+	n := fmt.Sprintf("%04d", s.lastID)
 	o := &order{
 		id: "BO-20260416-" + n, merchantID: "JKLMO" + n, created: s.now(), total: total, status: backd.OrderConfirmed,
 	}
-	s.orders = append(s.orders, o)
+	s.orders[o.id] = o
 	s.show(o)
 	return refund.Order{ID: o.id, MerchantID: o.merchantID}
 }
@@ -196,14 +196,7 @@ func (s *Simulator) Advance(d time.Duration) {
 
 func (s *Simulator) now() time.Time { return time.Now().Add(s.offset).Truncate(time.Second) }
 
-func (s *Simulator) find(id string) *order {
-	for _, o := range s.orders {
-		if o.id == id {
-			return o
-		}
-	}
-	return nil
-}
+func (s *Simulator) find(id string) *order { return s.orders[id] }
 
 func (o *order) active() *request {
 	for i := range o.requests {

@@ -63,8 +63,8 @@ type Simulator struct {
 	readLag   time.Duration
 	rateLimit int
 	second    int64
-	requests  int // in this second
-	orders    []*order
+	requests  int                     // in this second
+	orders    map[refund.Order]*order // by id, and by invoice
 	refunds   []*record
 	lastID    int
 }
@@ -98,7 +98,7 @@ type record struct {
 }
 
 // New makes a Digital River without orders.
-func New() *Simulator { return &Simulator{} }
+func New() *Simulator { return &Simulator{orders: map[refund.Order]*order{}} }
 
 // Config returns a client's configuration that calls the simulator without a network.
 func (s *Simulator) Config() digitalriver.Config {
@@ -136,7 +136,7 @@ func (s *Simulator) AddPartOrder(captured refund.Money, part refund.Part) (o ref
 	added := &order{id: strconv.Itoa(190000000000 + n), invoice: fmt.Sprintf("inv_%d", n), authorized: captured, captured: captured, fate: Succeeds}
 	item := strconv.Itoa(63000000000 + n)
 	added.parts = []entry{{item: item, sku: fmt.Sprintf("sku_%d", n), typ: typ, amount: captured}}
-	s.orders = append(s.orders, added)
+	s.orders[refund.Order{ID: added.id}], s.orders[refund.Order{InvoiceID: added.invoice}] = added, added
 	if part == refund.PartOrder || part == refund.PartFee {
 		line = item
 	}
@@ -240,8 +240,9 @@ func (s *Simulator) of(o refund.Order) []*record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []*record
+	of := s.find(o)
 	for _, r := range s.refunds {
-		if r.order == s.find(o) {
+		if r.order == of {
 			found = append(found, r)
 		}
 	}
@@ -277,12 +278,10 @@ func (s *Simulator) nextID() int {
 }
 
 func (s *Simulator) find(o refund.Order) *order {
-	for _, have := range s.orders {
-		if o.ID == have.id || o.ID == "" && o.InvoiceID == have.invoice {
-			return have
-		}
+	if o.ID != "" {
+		return s.orders[refund.Order{ID: o.ID}]
 	}
-	return nil
+	return s.orders[refund.Order{InvoiceID: o.InvoiceID}]
 }
 
 func (r *record) state(at time.Time) string {
@@ -645,7 +644,9 @@ func (s *Simulator) list(q url.Values) (int, any, *problem) {
 			keep = append(keep, func(r *record) bool {
 				return slices.ContainsFunc(r.entries, func(e entry) bool { return e.sku == value })
 			})
-		case name == "orderId", name == "state", name == "reason", name == "failureReason":
+		case name == "orderId":
+			keep = append(keep, func(r *record) bool { return r.order.id == value })
+		case name == "state", name == "reason", name == "failureReason":
 			keep = append(keep, func(r *record) bool { return r.wire(visible)[name] == value })
 		case match != nil && match[1] == "createdTime":
 			at, err := time.Parse(time.RFC3339, value)

@@ -59,7 +59,7 @@ type Simulator struct {
 	contentType string
 	success     string
 	next        []scripted
-	orders      []*order
+	orders      map[string]*order
 }
 
 // scripted is an answer that AnswerNext has asked for.
@@ -83,7 +83,9 @@ type made struct {
 func New() *Simulator { return NewIn("AUD") }
 
 // NewIn makes an Instant with a store in another currency.
-func NewIn(currency string) *Simulator { return &Simulator{currency: currency} }
+func NewIn(currency string) *Simulator {
+	return &Simulator{currency: currency, orders: map[string]*order{}}
+}
 
 // Config returns a client's configuration that calls the simulator without a network.
 func (s *Simulator) Config() instant.Config {
@@ -112,7 +114,7 @@ func (s *Simulator) AddOrder(captured refund.Money) refund.Order {
 	defer s.mu.Unlock()
 	o := &order{id: strconv.Itoa(100000001 + len(s.orders)), captured: captured, refunded: s.zero()}
 	o.left() // panics
-	s.orders = append(s.orders, o)
+	s.orders[o.id] = o
 	return refund.Order{ID: o.id}
 }
 
@@ -168,14 +170,7 @@ func (s *Simulator) now() time.Time { return time.Now().Add(s.offset) }
 
 func (s *Simulator) zero() refund.Money { return must(refund.MoneyFromMinor(0, s.currency)) }
 
-func (s *Simulator) find(id string) *order {
-	for _, o := range s.orders {
-		if o.id == id {
-			return o
-		}
-	}
-	return nil
-}
+func (s *Simulator) find(id string) *order { return s.orders[id] }
 
 func (o *order) left() refund.Money { return must(o.captured.Sub(o.refunded)) }
 

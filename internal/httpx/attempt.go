@@ -110,7 +110,7 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer cancel()
 	}
 	req = req.WithContext(ctx)
-	if x.call.Replay == Never {
+	if !x.call.replayable() {
 		// With GetBody net/http itself repeats a request on a dead pooled connection, if it carries an
 		// Idempotency-Key or the peer reset its HTTP/2 stream: below every retry setting. So it does without a
 		// body; an empty one that it cannot rewind looks like any other.

@@ -19,7 +19,7 @@ type Replay int
 // The values of Replay.
 const (
 	Never   Replay = iota // after a byte may have gone out, it is not sent again
-	Allowed               // a read, or a write whose deduplication the provider documents
+	Allowed               // the provider documents that it deduplicates it
 )
 
 // Call is one operation.
@@ -32,12 +32,14 @@ type Call struct {
 	Body   []byte      // JSON
 
 	Replay  Replay
-	Read    bool  // moves no money: none of its errors is OutcomeUnknown
+	Read    bool  // moves no money: it may be repeated, and none of its errors is OutcomeUnknown
 	MaxBody int64 // greatest size of an answer; 0 means 1 MiB
 
 	// Attempt is the common request behind a write, with what earlier calls for it have left.
 	Attempt refund.Attempt
 }
+
+func (call *Call) replayable() bool { return call.Read || call.Replay == Allowed }
 
 // Result is an answer that Config.Classify took for a success.
 type Result struct {

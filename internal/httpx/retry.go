@@ -51,7 +51,7 @@ func (x *exchange) repeatable() bool {
 	if x.status == http.StatusTooManyRequests && x.client.cfg.ThrottledFirst {
 		return true
 	}
-	if x.call.Replay != Allowed {
+	if !x.call.replayable() {
 		return false
 	}
 	if x.err != nil {

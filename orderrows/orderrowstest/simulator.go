@@ -230,8 +230,12 @@ func (s *Simulator) nextID() int32 {
 }
 
 func (s *Simulator) find(id string) *order {
+	n, err := strconv.ParseInt(id, 10, 32)
+	if err != nil || itoa(int32(n)) != id {
+		return nil
+	}
 	for _, o := range s.orders {
-		if itoa(o.id) == id {
+		if o.id == int32(n) {
 			return o
 		}
 	}

@@ -31,6 +31,7 @@ func cases() []testCase {
 		{"retries exhausted keep the answer", caseExhausted},
 		{"retry-after beyond the cap", caseRetryAfter},
 		{"stale read", caseStaleRead},
+		{"look-up fails", caseLookUpFails},
 		{"abilities match capabilities", caseAbilities},
 		{"parts, lines and information arrive", caseArrives},
 		{"get refund", caseGet},
@@ -379,9 +380,42 @@ func caseStaleRead(e *env) string {
 		e.Errorf("a refund whose answers are all lost is unknown: %v", err)
 		return ""
 	}
+	if lister, ok := e.client.(refund.Lister); ok {
+		for _, err := range lister.Refunds(context.Background(), refund.Query{Order: order}) {
+			if err == nil {
+				e.Errorf("the simulator shows a refund at once: its SetReadLag has no effect")
+			}
+		}
+	}
 	// The network stays broken for writes, so that only the read can tell; it lags, and must not be believed at once.
 	if verdict, known := e.resolve(err); known && verdict != refund.VerdictApplied {
 		e.Errorf("a stale read was believed: %s", verdict)
+	}
+	return ""
+}
+
+// caseLookUpFails: a client that looks before it sends must not send when it could not look.
+func caseLookUpFails(e *env) string {
+	req := e.request(e.order(), 2500)
+	e.net.BreakReads(true)
+	_, err := e.refund(context.Background(), req)
+	e.net.BreakReads(false)
+	requests := e.net.Requests()
+	if len(requests) == 1 && requests[0].Method != http.MethodGet {
+		return "the client does not look before it sends"
+	}
+	for _, r := range requests {
+		if r.Method != http.MethodGet {
+			e.Errorf("the refund was sent without having looked: %v", err)
+			return ""
+		}
+	}
+	var re *refund.Error
+	if !errors.As(err, &re) || re.Outcome == refund.OutcomeUnknown || re.IdempotencyKey != req.IdempotencyKey {
+		e.Errorf("expected was an error with the key that says that nothing moved: %v", err)
+	}
+	if _, err := e.refund(context.Background(), req); err != nil {
+		e.Errorf("the same key could not be sent again after a look-up had failed: %v", err)
 	}
 	return ""
 }
@@ -396,6 +430,9 @@ func caseAbilities(e *env) string {
 	}
 	if e.caps.Provider == "" || e.caps.Repeat == "" || e.caps.Resolve == "" {
 		e.Errorf("Capabilities are incomplete: %+v", e.caps)
+	}
+	if e.caps.WriteTimeout <= 0 || e.caps.ReadLag <= 0 && e.caps.Resolve != refund.ResolveByHand {
+		e.Errorf("Capabilities have no WriteTimeout, or no ReadLag although something can be read: %+v", e.caps)
 	}
 	return ""
 }

@@ -51,17 +51,18 @@ func Faults() []Fault {
 	}
 }
 
-// Network is an http.RoundTripper that fails on purpose. Faults strike writes, which are all methods but GET; reads
-// pass. Safe for concurrent use.
+// Network is an http.RoundTripper that fails on purpose. Faults strike writes, which are all methods but GET; reads pass,
+// unless they are broken altogether. Safe for concurrent use.
 type Network struct {
 	next http.RoundTripper
 
-	mu       sync.Mutex
-	queue    []Fault
-	always   Fault
-	requests []*http.Request
-	last     time.Time // when the last of them was handed over
-	flooded  bool      // more of a HugeBody was read than any answer needs
+	mu        sync.Mutex
+	queue     []Fault
+	always    Fault
+	readsDown bool
+	requests  []*http.Request
+	last      time.Time // when the last of them was handed over
+	flooded   bool      // more of a HugeBody was read than any answer needs
 }
 
 // NewNetwork makes a network without faults in front of next.
@@ -79,6 +80,13 @@ func (n *Network) Always(f Fault) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.always = f
+}
+
+// BreakReads lets every read be answered with 503, until it is called with false.
+func (n *Network) BreakReads(down bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.readsDown = down
 }
 
 // Requests returns the requests that the client has handed over, reads and those that met a fault included. Their
@@ -101,6 +109,9 @@ func (n *Network) fault(req *http.Request) Fault {
 	defer n.mu.Unlock()
 	n.requests, n.last = append(n.requests, req), time.Now()
 	if req.Method == http.MethodGet {
+		if n.readsDown {
+			return ServerErrorBeforeCommit
+		}
 		return ""
 	}
 	if len(n.queue) > 0 {

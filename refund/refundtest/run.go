@@ -52,13 +52,19 @@ type Harness struct {
 	Currency string
 	// Secrets are the credentials given to the client. They must not appear anywhere.
 	Secrets []string
-	// Skip maps names of cases to the reason why they do not apply.
+	// Skip maps names of cases, as go test -v prints them but with spaces, to the reason why they do not apply. Cases
+	// about lost answers, duplicate delivery, stale reads and failed look-ups always apply.
 	Skip map[string]string
 }
 
 // Run runs every case of the contract, each as a subtest.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
+	for name := range h.Skip {
+		if problem := unskippable(name); problem != "" {
+			t.Errorf("Harness.Skip[%q]: %s", name, problem)
+		}
+	}
 	for _, mode := range modes() {
 		t.Run(string(mode), func(t *testing.T) {
 			for _, c := range cases() {
@@ -75,6 +81,20 @@ func Run(t *testing.T, h Harness) {
 			}
 		})
 	}
+}
+
+// unskippable returns why a case cannot be skipped, or "".
+func unskippable(name string) string {
+	all := cases()
+	if !slices.ContainsFunc(all, func(c testCase) bool { return c.name == name }) {
+		return "there is no such case"
+	}
+	for _, always := range []string{string(LostAnswer), string(NoAnswer), string(DuplicateDelivery), "stale read", "look-up fails"} {
+		if strings.HasSuffix(name, always) {
+			return "this case always applies"
+		}
+	}
+	return ""
 }
 
 type mode string

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,7 @@ type knob string
 const (
 	sendsInvalid      knob = "sends invalid requests"
 	payWithoutLooking knob = "pays without looking first"
+	payBlindly        knob = "pays although it could not look"
 	freshKeys         knob = "draws a fresh key for each attempt"
 	roundsAmounts     knob = "rounds the amount"
 	dropsParts        knob = "drops part and line"
@@ -93,10 +95,11 @@ func flaws() map[string]flaw {
 
 	return map[string]flaw{
 		// Paying twice.
-		"retries everything":             {knob: retriesEverything, forgetful: true, caught: []string{"fault once: lost answer", "fault always: server error after commit"}},
-		"draws a fresh key for each try": {knob: freshKeys, caught: []string{"fault once: lost answer"}},
-		"pays without looking first":     {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
-		"lets net/http repeat a refund":  {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
+		"retries everything":              {knob: retriesEverything, forgetful: true, caught: []string{"fault once: lost answer", "fault always: server error after commit"}},
+		"draws a fresh key for each try":  {knob: freshKeys, caught: []string{"fault once: lost answer"}},
+		"pays without looking first":      {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
+		"pays although it could not look": {knob: payBlindly, forgetful: true, caught: []string{"look-up fails"}},
+		"lets net/http repeat a refund":   {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
 		"relies on a provider that is forgetful": {
 			wrap: func(c *toyClient) refund.Refunder {
 				c.forgetful = false
@@ -422,7 +425,7 @@ func TestFlawsAreCaught(t *testing.T) {
 // A client that can do little is correct too, if it says so.
 func TestCasesSkipWithAReason(t *testing.T) {
 	modest := refund.Capabilities{
-		Provider: "toy", Synchronous: true, Repeat: refund.RepeatRefundsAgain, Resolve: refund.ResolveByHand,
+		Provider: "toy", Synchronous: true, Repeat: refund.RepeatRefundsAgain, Resolve: refund.ResolveByHand, WriteTimeout: time.Second,
 	}
 	h := toyHarness(flaw{wrap: func(c *toyClient) refund.Refunder { return with{c, modest} }})
 	for name, skipped := range map[string]bool{
@@ -493,5 +496,14 @@ func TestEveryCaseCatchesAFlaw(t *testing.T) {
 	}
 	for _, c := range cases() {
 		assert.True(t, caught[subject.Replace(c.name)], c.name)
+	}
+}
+
+func TestUnskippable(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"more than is left": true, "fault once: throttle": true,
+		"no such case": false, "fault once: lost answer": false, "stale read": false, "look-up fails": false,
+	} {
+		assert.Equal(t, ok, unskippable(name) == "", name)
 	}
 }

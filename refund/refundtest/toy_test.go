@@ -159,7 +159,7 @@ type toyClient struct {
 func (c *toyClient) Capabilities() refund.Capabilities {
 	caps := refund.Capabilities{
 		Provider: "toy", Partial: true, Several: true, Capped: true, Synchronous: true,
-		Repeat: refund.RepeatSame, Resolve: refund.ResolveByMarker, ReadLag: toyLag,
+		Repeat: refund.RepeatSame, Resolve: refund.ResolveByMarker, ReadLag: toyLag, WriteTimeout: 10 * time.Second,
 		Parts: []refund.Part{refund.PartShipping}, Lines: true, Reason: true, Metadata: true,
 	}
 	if c.forgetful {
@@ -185,7 +185,7 @@ func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Ref
 	}
 	if c.forgetful && c.flaw.knob != payWithoutLooking {
 		switch got, e := c.find(ctx, req); {
-		case e != nil:
+		case e != nil && c.flaw.knob != payBlindly:
 			e.IdempotencyKey = req.IdempotencyKey
 			return nil, e
 		case got != nil && got.Amount != req.Amount:
