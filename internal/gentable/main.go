@@ -40,13 +40,13 @@ func main() {
 func run(path string) error {
 	old, err := os.ReadFile(path) //nolint:gosec // the README
 	if err != nil {
-		return err //nolint:wrapcheck // names the file
+		return err
 	}
 	fresh, err := rewrite(old)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, fresh, 0o600) //nolint:gosec,wrapcheck // the README; the error names it
+	return os.WriteFile(path, fresh, 0o600) //nolint:gosec // the README
 }
 
 // rewrite puts the table between the two marks.

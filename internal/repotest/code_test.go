@@ -326,6 +326,7 @@ func TestProvidersHaveTheSameRoomsCanFail(t *testing.T) {
 func rooms(provider string) []string {
 	return []string{
 		"doc.go", "config.go", "client.go", "types.go", "errors.go", "refunder.go", "testdata", provider + "test",
+		"client_test.go", "config_test.go", "conformance_test.go", "errors_test.go", "example_test.go", "refunder_test.go", "types_test.go",
 	}
 }
 
@@ -347,6 +348,26 @@ func missingRooms(repo fs.FS, provider string) []string {
 		}
 	}
 	return missing
+}
+
+// What no room is named after: who the provider is, where its facts are from, and that it passes the contract.
+func TestProvidersSayWhatTheyRestOn(t *testing.T) {
+	for _, provider := range providers(goFiles(t, repo())) {
+		for file, words := range map[string][]string{
+			"config.go":           {`provider = "` + provider + `"`},
+			"doc.go":              {"# What is special", "# Which words move money", "# Sources", "# Assumptions"},
+			"conformance_test.go": {"refundtest.Run("},
+			"types_test.go":       {"func Fuzz"},
+		} {
+			source := readPage(t, repo(), provider+"/"+file)
+			for _, word := range words {
+				assert.Contains(t, source, word, "%s/%s", provider, file)
+			}
+		}
+		for _, page := range []string{"README.md", "CHANGELOG.md", ".ci/run", "internal/gentable/main.go", "examples/quickstart/main.go", "refund/journal/doc.go"} {
+			assert.Regexp(t, `\b`+provider+`\b`, readPage(t, repo(), page), "%s does not know %s", page, provider)
+		}
+	}
 }
 
 func TestRepositoryIsRead(t *testing.T) {
