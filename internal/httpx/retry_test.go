@@ -417,7 +417,7 @@ func TestAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took := func(d time.Duration, then roundTrip) roundTrip {
 			return func(r *http.Request) (*http.Response, error) {
-				time.Sleep(d) //nolint:forbidigo // on the bubble's clock
+				<-time.After(d) // on the bubble's clock
 				return then(r)
 			}
 		}
