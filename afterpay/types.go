@@ -23,11 +23,6 @@ type Money struct {
 // MoneyOf converts an amount of the common language.
 func MoneyOf(m refund.Money) Money { return Money{Amount: m.Decimal(), Currency: m.Currency()} }
 
-type wireMoney struct {
-	Amount   json.RawMessage `json:"amount"`
-	Currency string          `json:"currency"`
-}
-
 // MarshalJSON writes {"amount":"10.00","currency":"AUD"}: a string with exactly two decimals.
 func (m Money) MarshalJSON() ([]byte, error) {
 	amount := m.Amount.StringFixed(2)
@@ -41,17 +36,17 @@ func (m Money) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads the amount from a string, as documented, or from a number.
 func (m *Money) UnmarshalJSON(data []byte) error {
-	var w wireMoney
+	var w struct {
+		Amount   *decimal.Decimal `json:"amount"`
+		Currency string           `json:"currency"`
+	}
 	if err := json.Unmarshal(data, &w); err != nil {
 		return err //nolint:wrapcheck // wrapped once, in httpx
 	}
-	if len(w.Amount) == 0 || string(w.Amount) == "null" {
+	if w.Amount == nil {
 		return errors.New("amount is missing")
 	}
-	if err := m.Amount.UnmarshalJSON(w.Amount); err != nil {
-		return err //nolint:wrapcheck // wrapped once, in httpx
-	}
-	m.Currency = w.Currency
+	m.Amount, m.Currency = *w.Amount, w.Currency
 	return nil
 }
 

@@ -147,8 +147,18 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.ContentLength > limit {
 		return nil, errTooLarge
 	}
+	if announced := resp.ContentLength; announced > 0 { // the usual answer: one slice, with room to see that nothing follows
+		body := make([]byte, announced+1)
+		n, err := io.ReadFull(resp.Body, body)
+		switch {
+		case err == nil:
+			return nil, errTooLarge
+		case int64(n) < announced:
+			return nil, err //nolint:wrapcheck // wrapped once, in failure
+		}
+		return body[:announced], nil
+	}
 	var b bytes.Buffer
-	b.Grow(int(max(resp.ContentLength, 0)) + bytes.MinRead)
 	if _, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1)); err != nil {
 		return nil, err //nolint:wrapcheck // wrapped once, in failure
 	}
