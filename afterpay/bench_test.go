@@ -196,7 +196,7 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 	// Many turns, the SDK first in one and second in the next, and the median of their ratios: what else the machine does
 	// strikes single turns.
-	const turns, batch, few = 24, 512, 128
+	const turns, batch, few = 48, 512, 128
 	var ours, defaults time.Duration
 	var ratios []float64
 	b.ResetTimer()

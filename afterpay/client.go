@@ -29,7 +29,7 @@ func (c *Client) CreateRefund(ctx context.Context, orderID string, req RefundReq
 }
 
 func (c *Client) createRefund(ctx context.Context, orderID string, req *RefundRequest, attempt refund.Attempt) (*Refund, *httpx.Result, error) {
-	body, err := json.Marshal(req)
+	body, err := json.Marshal(req.wire())
 	if err != nil {
 		return nil, nil, httpx.Invalid(provider, opRefund, "Amount", "cannot be written: "+err.Error())
 	}

@@ -76,12 +76,30 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 type RefundRequest struct {
 	// RequestID and MerchantReference, unique for each refund, make the call idempotent, but only together.
 	// 64 characters at the most (two of the provider's pages differ, 64 is allowed by both). Required.
+	RequestID, MerchantReference string
+	// Amount is greater than zero, in the order's currency. Required.
+	Amount Money
+	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. 128 characters at the most.
+	RefundMerchantReference string
+}
+
+// wireRefund is the body of Create Refund as it is sent.
+type wireRefund struct {
 	RequestID         string `json:"requestId"`
 	MerchantReference string `json:"merchantReference"`
-	// Amount is greater than zero, in the order's currency. Required.
-	Amount Money `json:"amount"`
-	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. 128 characters at the most.
+	Amount            struct {
+		Amount   string `json:"amount"`
+		Currency string `json:"currency"`
+	} `json:"amount"`
 	RefundMerchantReference string `json:"refundMerchantReference,omitempty"`
+}
+
+func (r *RefundRequest) wire() *wireRefund {
+	w := &wireRefund{
+		RequestID: r.RequestID, MerchantReference: r.MerchantReference, RefundMerchantReference: r.RefundMerchantReference,
+	}
+	w.Amount.Amount, w.Amount.Currency = r.Amount.Amount.StringFixed(2), r.Amount.Currency
+	return w
 }
 
 // Refund is a refund as Afterpay answers it, and as it stands in Payment.Refunds, where entries made by a void are
