@@ -144,7 +144,7 @@ func (s *Simulator) AddDeclinedOrder(amount refund.Money) refund.Order {
 	got := s.AddDeferredOrder(amount, sub(amount, amount))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.find(got.ID).declined = true
+	s.byID[got.ID].declined = true
 	return got
 }
 
@@ -155,7 +155,7 @@ func (s *Simulator) UnknownOrder() refund.Order { return refund.Order{ID: "99999
 func (s *Simulator) Void(o refund.Order, amount refund.Money) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.find(o.ID)
+	found := s.byID[o.ID]
 	found.voided = add(found.voided, amount)
 	id := found.event(s, "VOIDED", amount)
 	found.refunds = append([]wireRefund{{RefundID: id, RefundedAt: s.now(), Amount: moneyOf(amount)}}, found.refunds...)
@@ -165,7 +165,7 @@ func (s *Simulator) Void(o refund.Order, amount refund.Money) {
 func (s *Simulator) Ledger(o refund.Order) []refund.Money {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := s.find(o.ID); found != nil {
+	if found := s.byID[o.ID]; found != nil {
 		return slices.Clone(found.ledger)
 	}
 	return nil
@@ -206,8 +206,6 @@ func (s *Simulator) nextID() int {
 	s.lastID++
 	return s.lastID
 }
-
-func (s *Simulator) find(id string) *order { return s.byID[id] }
 
 func (o *order) event(s *Simulator, typ string, amount refund.Money) (id string) {
 	id = fmt.Sprintf("1xUMg%d", s.nextID())
@@ -316,7 +314,7 @@ type problem struct {
 
 // apply makes the refund, or says why not, by the error table of Create Refund and of the Money object.
 func (s *Simulator) apply(orderID string, r *wireRefund, rawAmount json.RawMessage) (*wireRefund, *problem) {
-	o := s.find(orderID)
+	o := s.byID[orderID]
 	switch {
 	case len(r.RefundMerchantReference) > 128 || len(r.RequestID) > 64 || len(r.MerchantReference) > 64:
 		return nil, &problem{http.StatusUnprocessableEntity, "invalid_object", "A reference is too long."}
@@ -367,7 +365,7 @@ func (s *Simulator) amount(raw json.RawMessage) (refund.Money, *problem) {
 func (s *Simulator) get(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.find(id)
+	o := s.byID[id]
 	if token, ok := strings.CutPrefix(id, "token:"); ok {
 		if i := slices.IndexFunc(s.orders, func(o *order) bool { return o.token == token }); i >= 0 {
 			o = s.orders[i]

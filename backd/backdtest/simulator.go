@@ -131,7 +131,7 @@ func (s *Simulator) UnknownOrder() refund.Order {
 func (s *Simulator) SetOrderStatus(o refund.Order, status backd.OrderStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.find(o.ID)
+	found := s.orders[o.ID]
 	found.status = status
 	s.show(found)
 }
@@ -148,7 +148,7 @@ func (s *Simulator) Pay(o refund.Order) {
 func (s *Simulator) move(o refund.Order, status backd.RefundStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.find(o.ID)
+	found := s.orders[o.ID]
 	if r := found.active(); r != nil {
 		r.status = status
 	}
@@ -159,7 +159,7 @@ func (s *Simulator) move(o refund.Order, status backd.RefundStatus) {
 func (s *Simulator) Ledger(o refund.Order) []refund.Money {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.find(o.ID)
+	found := s.orders[o.ID]
 	if found == nil {
 		return nil
 	}
@@ -196,8 +196,6 @@ func (s *Simulator) Advance(d time.Duration) {
 
 func (s *Simulator) now() time.Time { return time.Now().Add(s.offset).Truncate(time.Second) }
 
-func (s *Simulator) find(id string) *order { return s.orders[id] }
-
 func (o *order) active() *request {
 	for i := range o.requests {
 		if r := &o.requests[i]; r.status == backd.RefundDraft || r.status == backd.RefundApproved {
@@ -232,7 +230,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Simulator) read(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.find(id); o != nil {
+	if o := s.orders[id]; o != nil {
 		visible := time.Now().Add(s.offset - s.readLag)
 		for _, then := range slices.Backward(o.states) {
 			if !then.from.After(visible) {
@@ -270,7 +268,7 @@ func (s *Simulator) write(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.find(*req.BackdOrderID)
+	o := s.orders[*req.BackdOrderID]
 	if o == nil || o.merchantID != *req.MerchantOrderID {
 		s.refuse(w, http.StatusNotFound, "The order was not found.")
 		return

@@ -126,7 +126,7 @@ func (s *Simulator) Ledger(o refund.Order) []refund.Money {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var amounts []refund.Money
-	if found := s.find(o.ID); found != nil {
+	if found := s.orders[o.ID]; found != nil {
 		for _, r := range found.refunds {
 			amounts = append(amounts, r.amount)
 		}
@@ -170,8 +170,6 @@ func (s *Simulator) now() time.Time { return time.Now().Add(s.offset) }
 
 func (s *Simulator) zero() refund.Money { return must(refund.MoneyFromMinor(0, s.currency)) }
 
-func (s *Simulator) find(id string) *order { return s.orders[id] }
-
 func (o *order) left() refund.Money { return must(o.captured.Sub(o.refunded)) }
 
 // ServeHTTP implements http.Handler.
@@ -214,7 +212,7 @@ func (s *Simulator) refund(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.find(orderID)
+	o := s.orders[orderID]
 	if o == nil || storeCode != StoreCode {
 		fail(w, instant.CodeNoEntityFound, "The order cannot be found.")
 		return

@@ -348,7 +348,10 @@ func (c *client) inFlight(e *Entry) error {
 // unknown is the error of an entry that could not be resolved yet.
 func (c *client) unknown(e *Entry, cause error) error {
 	message := cmp.Or(e.Note, "it is not known yet what became of it")
-	if cause != nil {
+	switch {
+	case errors.Is(cause, ErrNeedsReview):
+		message = cause.Error() + ": " + message // where to look
+	case cause != nil:
 		message = cause.Error()
 	}
 	return c.complete(e, &refund.Error{

@@ -496,6 +496,7 @@ func TestOrderBusy(t *testing.T) {
 		f.resolve = answers(refund.Resolution{Why: "look"})
 		_, err = b.ask(t, "a")
 		requireErrorIs(t, err, journal.ErrNeedsReview)
+		require.ErrorContains(t, err, "look", "the note says where")
 		busy() // needs review
 		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 			busy() // sending

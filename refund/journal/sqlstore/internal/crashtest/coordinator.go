@@ -35,7 +35,6 @@ type run struct {
 	byID    map[int]*intent
 	plan    *plan
 	kills   int
-	tasks   int
 }
 
 // intent is one refund that a shop wants, and what it was told of it.
@@ -303,7 +302,6 @@ func (r *run) heard(g *given, a *answer, send func(task)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := &g.task
-	r.tasks++
 	it := r.byID[t.ID]
 	overlapped := it.done()
 	it.calls++

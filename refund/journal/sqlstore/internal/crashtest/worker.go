@@ -52,7 +52,7 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	w := &worker{
-		base: transport, urls: o.URLs, out: out, clients: map[string]refund.Refunder{},
+		base: transport, out: out, clients: map[string]refund.Refunder{},
 		journal: journal.New(mortal{store}, journal.Options{
 			Lease: lease, Poll: time.Hour,
 			Backoff: []time.Duration{time.Second, 10 * time.Second, time.Minute, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour},
@@ -98,7 +98,6 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 
 type worker struct {
 	base    http.RoundTripper
-	urls    map[string]string
 	journal *journal.Journal
 	clients map[string]refund.Refunder
 	naive   map[string]*naive
