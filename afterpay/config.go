@@ -15,6 +15,25 @@ import (
 
 const provider = "afterpay"
 
+// The timeouts and limits. Those without a source are assumptions, see the package comment.
+const (
+	connectTimeout = 10 * time.Second // Create Refund page: open 10 s, read 70 s; reads: open 10 s, read 20 s
+	writeTimeout   = 70 * time.Second
+	readTimeout    = 20 * time.Second
+
+	window    = 120 * 24 * time.Hour // Create Refund page
+	keyLife   = 24 * time.Hour       // the shorter of two documented figures (idempotent-requests page)
+	keyMargin = time.Hour
+
+	maxOrderID         = 64
+	maxReference       = 64  // refund object page; 85 elsewhere
+	maxRefundReference = 128 // Create Refund page
+
+	defaultLimit = 100 // payments per page
+	maxLimit     = 250 // list-payments page
+	maxList      = 16 << 20
+)
+
 // Environment selects Afterpay's host and goes with its own credentials.
 type Environment string
 
@@ -41,7 +60,7 @@ type Config struct {
 	// version, such as "MyShop/3.1".
 	MerchantName, Platform, MerchantURL string
 
-	// EnforceWindow refuses a refund later than 120 days after Order.PurchasedAt with ErrWindowExpired before
+	// EnforceWindow refuses a refund later than 120 days after Request.PurchasedAt with ErrWindowExpired before
 	// sending. By default it is sent, because Afterpay refuses it safely itself, and time zones and contracts are
 	// its business; if it is accepted all the same, Refund.Warnings says so.
 	EnforceWindow bool
@@ -63,13 +82,14 @@ type TokenSource interface {
 type Client struct {
 	http          *httpx.Client
 	caps          refund.Capabilities
+	currency      string
 	enforceWindow bool
 }
 
 // New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
 // ErrInvalidRequest that names the field.
 func New(cfg Config) (*Client, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(httpx.Setup(provider, cfg.Options)); err != nil {
 		return nil, err
 	}
 	header := http.Header{"Accept": {"application/json"}}
@@ -98,7 +118,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: client, caps: capabilities(cfg.Currency), enforceWindow: cfg.EnforceWindow}, nil
+	c := &Client{http: client, currency: cfg.Currency, enforceWindow: cfg.EnforceWindow}
+	c.caps = c.Capabilities()
+	return c, nil
 }
 
 func baseURL(e Environment) string {
@@ -111,29 +133,28 @@ func baseURL(e Environment) string {
 // currencies of Afterpay's accounts: today's enum, and EUR of the older global page (Money object pages).
 func currencies() []string { return []string{"AUD", "CAD", "EUR", "GBP", "NZD", "USD"} }
 
-func (cfg *Config) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+func (cfg *Config) check(op *httpx.Op) error {
 	switch {
 	case cfg.Environment != Production && cfg.Environment != Sandbox:
-		return bad("Environment", "must be afterpay.Production or afterpay.Sandbox")
+		return op.Invalid("Environment", "must be afterpay.Production or afterpay.Sandbox")
 	case cfg.MerchantID == "":
-		return bad("MerchantID", "is empty; Afterpay issues it with the secret key")
-	case strings.ContainsAny(cfg.MerchantID, ":/();") || !httpx.Word(cfg.MerchantID):
-		return bad("MerchantID", "has a space or one of : / ( ) ;, which its place in the headers does not allow")
+		return op.Invalid("MerchantID", "is empty; Afterpay issues it with the secret key")
+	case strings.ContainsAny(cfg.MerchantID, ":/();") || !httpx.VisibleASCII(cfg.MerchantID):
+		return op.Invalid("MerchantID", "has a space or one of : / ( ) ;, which its place in the headers does not allow")
 	case cfg.SecretKey.IsZero() && cfg.TokenSource == nil:
-		return bad("SecretKey", "is empty; set it, or TokenSource for OAuth2")
+		return op.Invalid("SecretKey", "is empty; set it, or TokenSource for OAuth2")
 	case !cfg.SecretKey.IsZero() && cfg.TokenSource != nil:
-		return bad("SecretKey", "is set beside TokenSource; set one of them")
+		return op.Invalid("SecretKey", "is set beside TokenSource; set one of them")
 	case !slices.Contains(currencies(), cfg.Currency):
-		return bad("Currency", "must be the account's: one of "+strings.Join(currencies(), ", "))
+		return op.Invalid("Currency", "must be the account's: one of %s", strings.Join(currencies(), ", "))
 	case !comment(cfg.MerchantName):
-		return bad("MerchantName", "is empty or has one of ( ) ; /; the User-Agent needs it")
+		return op.Invalid("MerchantName", "is empty or has one of ( ) ; /; the User-Agent needs it")
 	case strings.Count(cfg.Platform, "/") != 1 || !comment(strings.Replace(cfg.Platform, "/", "", 1)) ||
 		strings.HasPrefix(cfg.Platform, "/") || strings.HasSuffix(cfg.Platform, "/"):
-		return bad("Platform", `must be name/version, such as "MyShop/3.1"; the User-Agent needs it`)
+		return op.Invalid("Platform", `must be name/version, such as "MyShop/3.1"; the User-Agent needs it`)
 	}
-	if u, err := url.Parse(cfg.MerchantURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !httpx.Word(cfg.MerchantURL) {
-		return bad("MerchantURL", `must be the shop's address, such as "https://shop.example"; the User-Agent needs it`)
+	if u, err := url.Parse(cfg.MerchantURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !httpx.VisibleASCII(cfg.MerchantURL) {
+		return op.Invalid("MerchantURL", `must be the shop's address, such as "https://shop.example"; the User-Agent needs it`)
 	}
 	return nil
 }
@@ -148,7 +169,7 @@ func (cfg *Config) userAgent() string {
 
 // comment reports whether s can stand in the comment of a User-Agent: visible ASCII and spaces without its delimiters.
 func comment(s string) bool {
-	return !strings.ContainsAny(s, "();/") && httpx.Word(strings.ReplaceAll(s, " ", ""))
+	return !strings.ContainsAny(s, "();/") && httpx.VisibleASCII(strings.ReplaceAll(s, " ", ""))
 }
 
 func bearer(source TokenSource) func(context.Context, http.Header) error {
@@ -161,10 +182,3 @@ func bearer(source TokenSource) func(context.Context, http.Header) error {
 		return nil
 	}
 }
-
-// The documented timeouts (Create Refund page: open 10 s, read 70 s; reads: open 10 s, read 20 s).
-const (
-	connectTimeout = 10 * time.Second
-	writeTimeout   = 70 * time.Second
-	readTimeout    = 20 * time.Second
-)

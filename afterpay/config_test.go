@@ -43,6 +43,8 @@ func TestNewNamesTheField(t *testing.T) {
 		{"BaseURL", func(c *afterpay.Config) { c.BaseURL = "http://global-api.afterpay.com" }},
 		{"Transport", func(c *afterpay.Config) { c.Transport = (*http.Transport)(nil) }},
 		{"UserAgent", func(c *afterpay.Config) { c.UserAgent = "a\nb" }},
+		{"Account", func(c *afterpay.Config) { c.Account = "a b" }},
+		{"AbsenceAfter", func(c *afterpay.Config) { c.AbsenceAfter = -1 }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -6,7 +6,7 @@
 //   - A repeat with the same requestId and merchantReference is answered with the original refund, for 24 hours at
 //     least by the older documentation, for longer by the newer. Both are derived from the idempotency key and always
 //     sent together, because one alone protects nothing. That is why this client may send a refund again when the
-//     answer is lost: connect 10 s, read 70 s, three times by default.
+//     response is lost: connect 10 s, read 70 s, three times by default.
 //   - There is no endpoint to read a refund: GetRefund, Refunds and Resolve read the payment. Its refunds lag behind
 //     by seconds, entries made by voids and in the Business Hub stand among them.
 //   - Only captured money can be refunded, within 120 days of the purchase, in the order's currency.
@@ -26,12 +26,13 @@
 //
 // Beyond the documents this package assumes that:
 //
-//   - order ids are digits (as sdk-php does), 64 at the most;
-//   - a refund that a payment does not show 5 minutes after it was last sent was not made (the official tests wait
-//     3 seconds), unless the payment shows one of the same amount without any reference;
+//   - order ids are digits (as sdk-php does), at most 64;
+//   - a refund that a payment does not show in two reads a minute apart, later than Options.AbsenceAfter after it was last
+//     sent, was not made (the official tests wait 3 seconds), unless the payment shows one of the same amount without any
+//     reference, or no list of refunds at all;
 //   - a key is good for a repeat for 23 hours, one less than the shorter of two documented figures;
-//   - every documented 4xx status is a definite refusal, even with an errorCode that is not documented; 409 and all
-//     other statuses leave the outcome unknown;
-//   - a 403 is the work of the network in front of Afterpay, which did not pass the request on;
-//   - an answer without refundId cannot be read.
+//   - every documented 4xx status, and 403, with Afterpay's own error object is a definite refusal, even with an errorCode
+//     that is not documented; without the object, with 409 and with all other statuses the outcome is unknown;
+//   - a response without refundId, or one that names another requestId, merchantReference or amount, does not say that
+//     the refund was made.
 package afterpay

@@ -2,9 +2,7 @@ package afterpay
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
@@ -32,10 +30,9 @@ const (
 	CodeRefundTimelimitExceeded ErrorCode = "refund_timelimit_exceeded" // 422: later than 120 days
 )
 
-// HasCode reports whether err is Afterpay's answer with one of codes.
+// HasCode reports whether err is Afterpay's response with one of codes.
 func HasCode(err error, codes ...ErrorCode) bool {
-	var e *refund.Error
-	return errors.As(err, &e) && e.Provider == provider && slices.Contains(codes, ErrorCode(e.Code))
+	return httpx.HasCode(err, provider, codes)
 }
 
 // errorBody is the body of all errors. message may change at any time: nothing depends on it.
@@ -45,55 +42,58 @@ type errorBody struct {
 	Message   string `json:"message"`
 }
 
-// classify reads an answer. Nil means success.
+// classify reads a response. Nil means success. Only Afterpay's own body makes a refusal definite: a page, an empty body or
+// another envelope comes from something in front, and may hide that Afterpay has acted.
 func classify(status int, body []byte) *httpx.Refusal {
 	if status >= 200 && status < 300 {
 		return nil
 	}
 	r := httpx.ByStatus(status, body)
+	if status == http.StatusConflict {
+		r.Kind = refund.ErrInFlight // the first request with this requestId is still running (API introduction)
+	}
 	var e errorBody
-	if json.Unmarshal(body, &e) == nil && e.ErrorCode != "" {
-		r.Code, r.Message = e.ErrorCode, e.Message
-		if e.ErrorID != "" {
-			r.Message += " (errorId " + e.ErrorID + ")"
-		}
+	if json.Unmarshal(body, &e) != nil || e.ErrorCode == "" {
+		return r
+	}
+	r.Code, r.Message = e.ErrorCode, e.Message
+	if e.ErrorID != "" {
+		r.Message += " (errorId " + e.ErrorID + ")"
 	}
 	if kind, ok := refused(status, ErrorCode(r.Code)); ok {
 		r.Kind, r.Outcome = kind, refund.OutcomeRejected
-	} else if status == http.StatusConflict {
-		r.Kind = refund.KindInFlight // the first request with this requestId is still running (API introduction)
 	}
 	return r
 }
 
-// refused is the table of answers which say that nothing was refunded. The statuses are documented, so that they count
+// refused is the table of responses which say that nothing was refunded. The statuses are documented, so that they count
 // with a code that is not; any other status leaves the outcome unknown.
 func refused(status int, code ErrorCode) (refund.Kind, bool) {
 	switch status {
 	case http.StatusBadRequest:
-		return refund.KindInvalidRequest, true
+		return refund.ErrInvalidRequest, true
 	case http.StatusUnauthorized:
-		return refund.KindUnauthorized, true
+		return refund.ErrUnauthorized, true
 	case http.StatusPaymentRequired:
-		return refund.KindInvalidRequest, code == CodeInvalidToken
-	case http.StatusForbidden: // a block page of the network in front, met by afterpay/sdk-php 1.3.10
-		return refund.KindForbidden, true
+		return refund.ErrInvalidRequest, code == CodeInvalidToken
+	case http.StatusForbidden: // not documented; the block page of the network in front has another body
+		return refund.ErrForbidden, true
 	case http.StatusNotFound: // documented as 412, recorded as 404 by solidus_afterpay
-		return refund.KindOrderNotFound, true
+		return refund.ErrOrderNotFound, true
 	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
-		return refund.KindUnexpected, true
+		return refund.ErrUnexpected, true
 	case http.StatusGone, http.StatusPreconditionFailed:
-		return refund.KindNotRefundable, true
+		return refund.ErrNotRefundable, true
 	case http.StatusUnprocessableEntity:
 		switch code {
 		case CodeInvalidAmount:
-			return refund.KindAmountExceeded, true
+			return refund.ErrAmountExceeded, true
 		case CodeUnsupportedCurrency:
-			return refund.KindCurrencyMismatch, true
+			return refund.ErrCurrencyMismatch, true
 		case CodeRefundTimelimitExceeded:
-			return refund.KindWindowExpired, true
+			return refund.ErrWindowExpired, true
 		default:
-			return refund.KindInvalidRequest, true
+			return refund.ErrInvalidRequest, true
 		}
 	}
 	return 0, false

@@ -15,10 +15,17 @@ import (
 func Example() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
-	order := sim.AddOrder(refund.MustParseMoney("100.00", "AUD"))
-	cfg, key := sim.Config(), "refund-2026-0001"
+	order, key := sim.AddOrder(refund.MustParseMoney("100.00", "AUD")), "refund-2026-0001"
+	secret := refund.NewSecret(afterpaytest.SecretKey)
+	simulated := sim.Config().Options
 
-	client, err := afterpay.New(cfg)
+	client, err := afterpay.New(afterpay.Config{
+		Options:     simulated, // leave it out for a real account
+		Environment: afterpay.Sandbox,
+		MerchantID:  "600032000", SecretKey: secret, // issued by Afterpay
+		Currency:     "AUD", // of the account
+		MerchantName: "Example Shop", Platform: "MyShop/3.1", MerchantURL: "https://shop.example",
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,15 +37,22 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(got.Status, got.Amount)
-	// Output: succeeded 25.00 AUD
+	switch got.Status { // a nil error means that the provider has it, not that it was paid
+	case refund.StatusSucceeded:
+		fmt.Println("paid", got.Amount)
+	case refund.StatusFailed, refund.StatusCanceled, refund.StatusExpired:
+		fmt.Println("not paid:", got.FailureReason)
+	default:
+		fmt.Println("on its way:", got.Status)
+	}
+	// Output: paid 25.00 AUD
 }
 
 // What an error means, and what to do about it.
 func Example_errors() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
-	client, err := afterpay.New(sim.Config())
+	client, err := sim.Client(refund.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,10 +62,10 @@ func Example_errors() {
 		Amount:         refund.MustParseMoney("100.01", "AUD"),
 	}
 
-	_, err = client.Refund(ctx, req)
+	got, err := client.Refund(ctx, req)
 	switch {
 	case err == nil:
-		fmt.Println("done")
+		fmt.Println("the provider has it:", got.Status)
 	case refund.OutcomeOf(err) == refund.OutcomeUnknown:
 		fmt.Println("money may have moved: resolve it before anything else")
 	case errors.Is(err, refund.ErrAmountExceeded):
@@ -62,8 +76,8 @@ func Example_errors() {
 	// Output: nothing moved: the order has less left than that
 }
 
-// A refund whose answer was lost is unknown, until it is resolved.
-func Example_lostAnswer() {
+// A refund whose response was lost is unknown, until it is resolved.
+func Example_lostResponse() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
 	network := refundtest.NewNetwork(refundtest.InMemory(sim))
@@ -96,7 +110,7 @@ func Example_lostAnswer() {
 func Example_simulator() {
 	sim := afterpaytest.New()
 	order := sim.AddOrder(refund.MustParseMoney("100.00", "AUD"))
-	client, err := afterpay.New(sim.Config())
+	client, err := sim.Client(refund.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package afterpay_test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -12,38 +11,55 @@ import (
 
 	"github.com/multirefund/refund-go/afterpay"
 	"github.com/multirefund/refund-go/afterpay/afterpaytest"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/internal/wiretest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/refundtest"
 )
 
-// bench is a simulator, a network in front of it, and a client.
-type bench struct {
+// shop is a simulator, a network in front of it, and a client.
+type shop struct {
 	sim    *afterpaytest.Simulator
 	net    *refundtest.Network
 	client *afterpay.Client
 	order  refund.Order
 }
 
-func newBench(t *testing.T) *bench {
+func newShop(t *testing.T) *shop {
 	t.Helper()
-	b := &bench{sim: afterpaytest.New()}
-	b.net = refundtest.NewNetwork(refundtest.InMemory(b.sim))
-	b.client = newClient(t, b.net)
-	b.order = b.sim.AddOrder(refund.MustParseMoney("100.00", "AUD"))
-	return b
+	s := &shop{sim: afterpaytest.New()}
+	s.net = refundtest.NewNetwork(refundtest.InMemory(s.sim))
+	s.client = newClient(t, s.net)
+	s.order = s.sim.AddOrder(refund.MustParseMoney("100.00", "AUD"))
+	return s
 }
 
-func (b *bench) request(key, amount string) refund.Request {
-	return refund.Request{IdempotencyKey: key, Order: b.order, Amount: refund.MustParseMoney(amount, "AUD")}
+func (s *shop) request(key, amount string) refund.Request {
+	return refund.Request{IdempotencyKey: key, Order: s.order, Amount: refund.MustParseMoney(amount, "AUD")}
 }
 
-// lose makes a refund whose answers are all lost.
-func (b *bench) lose(t *testing.T, req refund.Request) refund.Attempt {
+// settle resolves an attempt until it is known or a person has to look, as a careful caller does.
+func (s *shop) settle(t *testing.T, a refund.Attempt) refund.Resolution {
 	t.Helper()
-	b.net.Always(refundtest.LostAnswer)
-	defer b.net.Always("")
-	_, err := b.client.Refund(t.Context(), req)
+	for range 32 {
+		got, err := s.client.Resolve(t.Context(), a)
+		require.NoError(t, err)
+		if got.Verdict != refund.VerdictUndetermined || got.NotBefore.IsZero() {
+			return got
+		}
+		a = got.Attempt
+		<-time.After(time.Until(got.NotBefore))
+	}
+	require.FailNow(t, "never resolved")
+	return refund.Resolution{}
+}
+
+// lose makes a refund whose responses are all lost.
+func (s *shop) lose(t *testing.T, req refund.Request) refund.Attempt {
+	t.Helper()
+	s.net.Always(refundtest.LostAnswer)
+	defer s.net.Always("")
+	_, err := s.client.Refund(t.Context(), req)
 	var e *refund.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, refund.OutcomeUnknown, e.Outcome)
@@ -52,110 +68,124 @@ func (b *bench) lose(t *testing.T, req refund.Request) refund.Attempt {
 
 func TestResolveWhileTheKeyIsYoung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		attempt := b.lose(t, b.request("k", "10.00"))
+		s := newShop(t)
+		attempt := s.lose(t, s.request("k", "10.00"))
 		assert.Equal(t, 3, attempt.Tries)
-		got, err := b.client.Resolve(t.Context(), attempt)
+		got, err := s.client.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
 		assert.Equal(t, "k", got.Refund.IdempotencyKey)
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
 // TestResolveOldKeyOnlyReads: past its life the key protects nothing, and a repeat would be a second refund.
 func TestResolveOldKeyOnlyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		attempt := b.lose(t, b.request("k", "10.00"))
+		s := newShop(t)
+		attempt := s.lose(t, s.request("k", "10.00"))
 		<-time.After(25 * time.Hour)
-		got, err := b.client.Resolve(t.Context(), attempt)
+		got, err := s.client.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
 		assert.Equal(t, refund.MustParseMoney("10.00", "AUD"), got.Refund.Amount)
-		assert.Len(t, b.sim.Ledger(b.order), 1, "the key is forgotten: sending it again would have paid twice")
+		assert.Len(t, s.sim.Ledger(s.order), 1, "the key is forgotten: sending it again would have paid twice")
 
 		never := attempt
 		never.Request.IdempotencyKey = "never-arrived"
-		got, err = b.client.Resolve(t.Context(), never)
-		require.NoError(t, err)
+		began := time.Now()
+		got = s.settle(t, never)
 		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Equal(t, time.Minute, time.Since(began), "the hour is over, but a second look has to agree")
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
 func TestResolveWithoutTimesOnlyReads(t *testing.T) {
-	b := newBench(t)
-	got, err := b.client.Resolve(t.Context(), refund.Attempt{Request: b.request("k", "10.00")})
-	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
-	assert.Empty(t, b.sim.Ledger(b.order))
+	s := newShop(t)
+	got := s.settle(t, refund.Attempt{Request: s.request("k", "10.00")})
+	assert.Equal(t, refund.VerdictUndetermined, got.Verdict, "absence counts from when it was last sent, which is not known")
+	assert.Empty(t, s.sim.Ledger(s.order))
 }
 
 // TestResolveDoesNotBelieveAbsenceAtOnce: reads lag behind writes.
 func TestResolveDoesNotBelieveAbsenceAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
+		s := newShop(t)
 		<-time.After(time.Hour)
-		attempt := b.lose(t, b.request("k", "10.00"))
+		attempt := s.lose(t, s.request("k", "10.00"))
 		attempt.FirstSent = attempt.FirstSent.Add(-25 * time.Hour) // too old to be sent again
-		b.sim.SetReadLag(time.Minute)
-		got, err := b.client.Resolve(t.Context(), attempt)
+		s.sim.SetReadLag(time.Minute)
+		got, err := s.client.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
 		require.True(t, got.NotBefore.After(time.Now()))
-
-		<-time.After(time.Until(got.NotBefore))
-		got, err = b.client.Resolve(t.Context(), attempt)
-		require.NoError(t, err)
-		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Equal(t, refund.VerdictApplied, s.settle(t, got.Attempt).Verdict)
 	})
+}
+
+// TestAbsenceAfter: the option says when absence counts.
+func TestAbsenceAfter(t *testing.T) {
+	for after, want := range map[time.Duration]time.Duration{0: time.Hour, 2 * time.Hour: 2 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newShop(t)
+			client, err := s.sim.Client(refund.Options{AbsenceAfter: after})
+			require.NoError(t, err)
+			assert.Equal(t, want, client.Capabilities().AbsenceAfter)
+			s.client = client
+			got := s.settle(t, refund.Attempt{
+				Request: s.request("k", "10.00"), FirstSent: time.Now().Add(-24 * time.Hour), LastSent: time.Now(), Tries: 2,
+			})
+			assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
+			assert.Equal(t, want+time.Minute, time.Since(got.Attempt.LastSent))
+		})
+	}
 }
 
 // TestResolveRefusedRepeat: a repeat that is refused says that the original was not made only if the payment agrees.
 func TestResolveRefusedRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.net.Always(refundtest.ServerErrorBeforeCommit)
-		_, err := b.client.Refund(t.Context(), b.request("lost", "60.00"))
+		s := newShop(t)
+		s.net.Always(refundtest.ServerErrorBeforeCommit)
+		_, err := s.client.Refund(t.Context(), s.request("lost", "60.00"))
 		var e *refund.Error
 		require.ErrorAs(t, err, &e)
-		b.net.Always("")
-		_, err = b.client.Refund(t.Context(), b.request("other", "60.00"))
+		s.net.Always("")
+		_, err = s.client.Refund(t.Context(), s.request("other", "60.00"))
 		require.NoError(t, err)
 
-		got, err := b.client.Resolve(t.Context(), e.Attempt) // 422: no 60.00 are left
+		got, err := s.client.Resolve(t.Context(), e.Attempt) // 422: no 60.00 are left
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-		<-time.After(time.Until(got.NotBefore))
-		got, err = b.client.Resolve(t.Context(), e.Attempt)
-		require.NoError(t, err)
+		got = s.settle(t, got.Attempt)
 		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.GreaterOrEqual(t, time.Since(e.Attempt.LastSent), time.Hour+time.Minute)
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
 // TestRefusalAfterALostAttempt: what refuses the second attempt may be the success of the first.
 func TestRefusalAfterALostAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.net.Inject(refundtest.LostAnswer, refundtest.HTMLBlockPage)
-		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		s := newShop(t)
+		s.net.Inject(refundtest.LostAnswer, refundtest.HTMLBlockPage)
+		_, err := s.client.Refund(t.Context(), s.request("k", "10.00"))
 		require.ErrorIs(t, err, refund.ErrForbidden)
 		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
-// TestResolveFailureKeepsTheAttempt: a repeat that is lost as well makes the attempt younger, not forgotten.
+// TestResolveFailureKeepsTheAttempt: a repeat whose fate is unknown as well makes the attempt younger, one that was never
+// sent does not, and neither is forgotten. A page proves nothing about the repeat.
 func TestResolveFailureKeepsTheAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		attempt := b.lose(t, b.request("k", "10.00"))
+		s := newShop(t)
+		attempt := s.lose(t, s.request("k", "10.00"))
 		<-time.After(time.Hour)
 		for _, fault := range []refundtest.Fault{refundtest.LostAnswer, refundtest.DialError, refundtest.HTMLBlockPage} {
-			b.net.Always(fault)
-			_, err := b.client.Resolve(t.Context(), attempt)
+			s.net.Always(fault)
+			_, err := s.client.Resolve(t.Context(), attempt)
 			var e *refund.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, fault)
@@ -168,107 +198,149 @@ func TestResolveFailureKeepsTheAttempt(t *testing.T) {
 
 func TestInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.sim.SetProcessing(3 * time.Minute)
-		_, err := b.client.Refund(t.Context(), b.request("k", "10.00")) // times out, and the repeats meet 409
+		s := newShop(t)
+		s.sim.SetProcessing(3 * time.Minute)
+		_, err := s.client.Refund(t.Context(), s.request("k", "10.00")) // times out, and the repeats meet 409
 		require.ErrorIs(t, err, refund.ErrInFlight)
 		var e *refund.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, refund.OutcomeUnknown, e.Outcome)
 
-		_, err = b.client.Resolve(t.Context(), e.Attempt)
+		_, err = s.client.Resolve(t.Context(), e.Attempt)
 		require.ErrorIs(t, err, refund.ErrInFlight)
 		first := e.Attempt
 		require.ErrorAs(t, err, &e)
 		assert.Equal(t, first.FirstSent, e.Attempt.FirstSent)
 		assert.True(t, e.Attempt.LastSent.After(first.LastSent), "it was sent again")
 		<-time.After(3 * time.Minute)
-		got, err := b.client.Resolve(t.Context(), e.Attempt)
+		got, err := s.client.Resolve(t.Context(), e.Attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
-func TestResolveAmbiguousIsForAPerson(t *testing.T) {
-	const unmarked = `{"id":"1","refunds":[{"refundId":"9","refundedAt":"2021-08-25T14:56:33.753Z","amount":{"amount":"10.00","currency":"AUD"}}],"events":[%s]}`
-	attempt := refund.Attempt{Request: refund.Request{
-		IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD"),
-	}}
-	client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: fmt.Sprintf(unmarked, "")})
-	got, err := client.Resolve(t.Context(), attempt)
-	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-	assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
+// TestResolveReads has what a payment can show of a refund whose key is too old to be sent again.
+func TestResolveReads(t *testing.T) {
+	const (
+		ours  = `"merchantReference":"k","amount":{"amount":"10.00","currency":"AUD"}`
+		other = `"requestId":"r","merchantReference":"k2","amount":{"amount":"10.00","currency":"AUD"}`
+		bare  = `"amount":{"amount":"10.00","currency":"AUD"}`
+	)
+	key := `"requestId":"` + wire.UUID("afterpay", "k") + `"`
+	for name, tt := range map[string]struct {
+		refunds, events string
+		verdict         refund.Verdict
+	}{
+		"the refund":                                 {`[{"refundId":"9",` + key + `,` + ours + `}]`, ``, refund.VerdictApplied},
+		"the refund by its reference":                {`[{"refundId":"9",` + ours + `}]`, ``, refund.VerdictApplied},
+		"the refund by its requestId":                {`[{"refundId":"9",` + key + `}]`, ``, refund.VerdictApplied},
+		"nothing":                                    {`[]`, ``, refund.VerdictNotApplied},
+		"no list":                                    {`null`, ``, refund.VerdictUndetermined},
+		"a refund of another key":                    {`[{"refundId":"9",` + other + `}]`, ``, refund.VerdictNotApplied},
+		"a refund of the amount without any key":     {`[{"refundId":"9",` + bare + `}]`, ``, refund.VerdictUndetermined},
+		"an entry of the amount that is a void":      {`[{"refundId":"9",` + bare + `}]`, `{"id":"9","type":"VOIDED"}`, refund.VerdictNotApplied},
+		"two refunds of the key":                     {`[{"refundId":"8",` + ours + `},{"refundId":"9",` + ours + `}]`, ``, refund.VerdictUndetermined},
+		"the key on another amount":                  {`[{"refundId":"9","merchantReference":"k","amount":{"amount":"9.00","currency":"AUD"}}]`, ``, refund.VerdictUndetermined},
+		"the reference on somebody else's requestId": {`[{"refundId":"9","requestId":"r",` + ours + `}]`, ``, refund.VerdictUndetermined},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				wire := &wiretest.Transport{Status: http.StatusOK, Body: `{"id":"1","refunds":` + tt.refunds + `,"events":[` + tt.events + `]}`}
+				s := &shop{client: newClient(t, wire)}
+				old := time.Now().Add(-48 * time.Hour)
+				got := s.settle(t, refund.Attempt{FirstSent: old, LastSent: old, Tries: 1, Request: refund.Request{
+					IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD"),
+				}})
+				assert.Equal(t, tt.verdict, got.Verdict)
+				assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
+				if got.Refund != nil {
+					assert.Equal(t, "k", got.Refund.IdempotencyKey)
+				}
+				for _, dump := range wire.Dumps {
+					assert.Contains(t, dump, "GET ")
+				}
+			})
+		})
+	}
+}
 
-	// The same entry made by a void is none of ours.
-	client = newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: fmt.Sprintf(unmarked, `{"id":"9","type":"VOIDED"}`)})
-	got, err = client.Resolve(t.Context(), attempt)
+// TestForeignRefundsHaveNoKey: others refund the same orders, with references of their own.
+func TestForeignRefundsHaveNoKey(t *testing.T) {
+	s := newShop(t)
+	_, err := s.client.CreateRefund(t.Context(), s.order.ID, nativeRequest())
 	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
+	_, err = s.client.Refund(t.Context(), s.request("k", "5.00"))
+	require.NoError(t, err)
+	var keys []string
+	for r, err := range s.client.Refunds(t.Context(), refund.Query{Order: s.order}) {
+		require.NoError(t, err)
+		keys = append(keys, r.IdempotencyKey)
+	}
+	assert.Equal(t, []string{"", "k"}, keys)
 }
 
 func TestWindow(t *testing.T) {
-	b := newBench(t)
-	req := b.request("k", "10.00")
-	req.Order.PurchasedAt = time.Now().Add(-121 * 24 * time.Hour)
-	got, err := b.client.Refund(t.Context(), req)
+	s := newShop(t)
+	req := s.request("k", "10.00")
+	req.PurchasedAt = time.Now().Add(-121 * 24 * time.Hour)
+	got, err := s.client.Refund(t.Context(), req)
 	require.NoError(t, err, "the provider decides")
 	assert.Len(t, got.Warnings, 1)
 
-	req.IdempotencyKey, req.Order.PurchasedAt = "k2", time.Now().Add(-119*24*time.Hour)
-	got, err = b.client.Refund(t.Context(), req)
+	req.IdempotencyKey, req.PurchasedAt = "k2", time.Now().Add(-119*24*time.Hour)
+	got, err = s.client.Refund(t.Context(), req)
 	require.NoError(t, err)
 	assert.Empty(t, got.Warnings)
 
-	cfg := b.sim.Config()
+	cfg := s.sim.Config()
 	cfg.EnforceWindow, cfg.Transport = true, &wiretest.Transport{}
 	strict, err := afterpay.New(cfg)
 	require.NoError(t, err)
-	req.Order.PurchasedAt = time.Now().Add(-121 * 24 * time.Hour)
+	req.PurchasedAt = time.Now().Add(-121 * 24 * time.Hour)
 	_, err = strict.Refund(t.Context(), req)
 	require.ErrorIs(t, err, refund.ErrWindowExpired)
 	assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 
-	b.sim.Advance(121 * 24 * time.Hour)
+	s.sim.Advance(121 * 24 * time.Hour)
 	req.IdempotencyKey = "k3"
-	_, err = b.client.Refund(t.Context(), req)
+	_, err = s.client.Refund(t.Context(), req)
 	require.ErrorIs(t, err, refund.ErrWindowExpired)
 	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
 }
 
 func TestOrders(t *testing.T) {
-	b := newBench(t)
+	s := newShop(t)
 	ten := refund.MustParseMoney("10.00", "AUD")
-	req := b.request("k", "10.00")
+	req := s.request("k", "10.00")
 
-	req.Order = b.sim.AddDeclinedOrder(ten)
-	_, err := b.client.Refund(t.Context(), req)
+	req.Order = s.sim.AddDeclinedOrder(ten)
+	_, err := s.client.Refund(t.Context(), req)
 	require.ErrorIs(t, err, refund.ErrNotRefundable)
 
-	req.Order = b.sim.UnknownOrder()
-	b.sim.AnswerUnknownWith404()
-	_, err = b.client.Refund(t.Context(), req)
+	req.Order = s.sim.UnknownOrder()
+	s.sim.AnswerUnknownWith404()
+	_, err = s.client.Refund(t.Context(), req)
 	require.ErrorIs(t, err, refund.ErrOrderNotFound)
 	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
 
 	// Only what was captured can be refunded.
-	req.Order = b.sim.AddDeferredOrder(ten, refund.MustParseMoney("4.00", "AUD"))
-	_, err = b.client.Refund(t.Context(), req)
+	req.Order = s.sim.AddDeferredOrder(ten, refund.MustParseMoney("4.00", "AUD"))
+	_, err = s.client.Refund(t.Context(), req)
 	require.ErrorIs(t, err, refund.ErrAmountExceeded)
 	assert.True(t, afterpay.HasCode(err, afterpay.CodeInvalidAmount))
 }
 
 // TestRefundsLeavesVoidsOut: they stand in the same list.
 func TestRefundsLeavesVoidsOut(t *testing.T) {
-	b := newBench(t)
-	b.order = b.sim.AddDeferredOrder(refund.MustParseMoney("50.00", "AUD"), refund.MustParseMoney("20.00", "AUD"))
-	b.sim.Void(b.order, refund.MustParseMoney("30.00", "AUD"))
-	made, err := b.client.Refund(t.Context(), b.request("k", "5.00"))
+	s := newShop(t)
+	s.order = s.sim.AddDeferredOrder(refund.MustParseMoney("50.00", "AUD"), refund.MustParseMoney("20.00", "AUD"))
+	s.sim.Void(s.order, refund.MustParseMoney("30.00", "AUD"))
+	made, err := s.client.Refund(t.Context(), s.request("k", "5.00"))
 	require.NoError(t, err)
 	list := func(q refund.Query) (ids []string) {
-		q.Order = b.order
-		for r, err := range b.client.Refunds(t.Context(), q) {
+		q.Order = s.order
+		for r, err := range s.client.Refunds(t.Context(), q) {
 			require.NoError(t, err)
 			ids = append(ids, r.ID)
 		}
@@ -280,9 +352,9 @@ func TestRefundsLeavesVoidsOut(t *testing.T) {
 	assert.Empty(t, list(refund.Query{Since: made.CreatedAt.Add(time.Second)}))
 	assert.Empty(t, list(refund.Query{Status: refund.StatusPending}))
 
-	p, err := b.client.RetrievePayment(t.Context(), b.order.ID)
+	p, err := s.client.RetrievePayment(t.Context(), s.order.ID)
 	require.NoError(t, err)
 	assert.Len(t, p.Refunds, 2)
-	_, err = b.client.GetRefund(t.Context(), refund.Ref{Order: b.order, ID: "none"})
+	_, err = s.client.GetRefund(t.Context(), refund.Ref{Order: s.order, ID: "none"})
 	require.ErrorIs(t, err, refund.ErrOrderNotFound)
 }

@@ -1,65 +1,30 @@
 package afterpay
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
+	"net/url"
 	"strconv"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
-// Money is Afterpay's amount: major units with two decimals at the most, and an ISO 4217 code. (Money object pages)
-// Read from JSON it keeps the provider's digits; a missing amount is an error, not zero.
+// Money is an amount as Afterpay states it: the digits of major units, and an ISO 4217 code (Money object pages).
 type Money struct {
-	Amount   decimal.Decimal
-	Currency string
+	// Amount arrives as a string, as documented, or as a number. Empty if it is missing.
+	Amount   json.Number `json:"amount"`
+	Currency string      `json:"currency"`
 }
 
-// MoneyOf converts an amount of the common language.
-func MoneyOf(m refund.Money) Money { return Money{Amount: m.Decimal(), Currency: m.Currency()} }
-
-// MarshalJSON writes {"amount":"10.00","currency":"AUD"}: a string with exactly two decimals.
-func (m Money) MarshalJSON() ([]byte, error) {
-	amount := m.Amount.StringFixed(2)
-	b := make([]byte, 0, len(amount)+40)
-	b = append(b, `{"amount":"`...)
-	b = append(b, amount...)
-	b = append(b, `","currency":`...)
-	b = strconv.AppendQuote(b, m.Currency)
-	return append(b, '}'), nil
-}
-
-// UnmarshalJSON reads the amount from a string, as documented, or from a number.
-func (m *Money) UnmarshalJSON(data []byte) error {
-	var w struct {
-		Amount   *decimal.Decimal `json:"amount"`
-		Currency string           `json:"currency"`
-	}
-	if err := json.Unmarshal(data, &w); err != nil {
-		return err //nolint:wrapcheck // wrapped once, in httpx
-	}
-	if w.Amount == nil {
-		return errors.New("amount is missing")
-	}
-	m.Amount, m.Currency = *w.Amount, w.Currency
-	return nil
-}
-
-// common converts to the common language; the zero Money if the provider's amount does not fit.
-func (m *Money) common() refund.Money {
+// Common converts to the common language; the zero Money if m is nil, states no amount, or one that does not fit.
+func (m *Money) Common() refund.Money {
 	if m == nil {
 		return refund.Money{}
 	}
-	got, err := refund.MoneyFromDecimal(m.Amount, m.Currency)
-	if err != nil {
-		return refund.Money{}
-	}
-	return got
+	return wire.Money(m.Amount.String(), m.Currency)
 }
 
 // Time is a date of Afterpay's: ISO 8601 in UTC. One that cannot be read is the zero time, never a failure: the rest
@@ -68,22 +33,46 @@ type Time struct{ time.Time }
 
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Time, _ = lenient.Time(lenient.Text(data), time.UTC)
+	t.Time = wire.JSONTime(data, time.UTC)
 	return nil
 }
 
 // RefundRequest is the body of Create Refund.
 type RefundRequest struct {
-	// RequestID and MerchantReference, unique for each refund, make the call idempotent, but only together.
-	// 64 characters at the most (two of the provider's pages differ, 64 is allowed by both). Required.
+	// RequestID and MerchantReference, unique for each refund, make the call idempotent, but only together. At most 64
+	// characters (two of the provider's pages differ, 64 is allowed by both). Required.
 	RequestID, MerchantReference string
 	// Amount is greater than zero, in the order's currency. Required.
-	Amount Money
-	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. 128 characters at the most.
+	Amount refund.Money
+	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. At most 128 characters.
 	RefundMerchantReference string
 }
 
-// wireRefund is the body of Create Refund as it is sent.
+func (r *RefundRequest) check(op *httpx.Op) error {
+	for _, f := range [...]struct {
+		name, value string
+		limit       int
+		required    bool
+	}{
+		{"RequestID", r.RequestID, maxReference, true},
+		{"MerchantReference", r.MerchantReference, maxReference, true},
+		{"RefundMerchantReference", r.RefundMerchantReference, maxRefundReference, false},
+	} {
+		if f.required && f.value == "" {
+			return op.Invalid(f.name, "is empty; requestId and merchantReference make the refund idempotent, but only together")
+		}
+		if len(f.value) > f.limit {
+			return op.Invalid(f.name, "has %d characters; %d are allowed", len(f.value), f.limit)
+		}
+	}
+	if r.Amount.Sign() <= 0 {
+		return op.Invalid("Amount", "is %s; it must be greater than zero", r.Amount)
+	}
+	return nil
+}
+
+// wireRefund is the body of Create Refund as it is sent: the amount is a string with the currency's decimals, which are
+// two for all of Afterpay's.
 type wireRefund struct {
 	RequestID         string `json:"requestId"`
 	MerchantReference string `json:"merchantReference"`
@@ -98,7 +87,7 @@ func (r *RefundRequest) wire() *wireRefund {
 	w := &wireRefund{
 		RequestID: r.RequestID, MerchantReference: r.MerchantReference, RefundMerchantReference: r.RefundMerchantReference,
 	}
-	w.Amount.Amount, w.Amount.Currency = r.Amount.Amount.StringFixed(2), r.Amount.Currency
+	w.Amount.Amount, w.Amount.Currency = r.Amount.Amount(), r.Amount.Currency()
 	return w
 }
 
@@ -111,6 +100,13 @@ type Refund struct {
 	Amount                  *Money `json:"amount"`
 	MerchantReference       string `json:"merchantReference"`
 	RefundMerchantReference string `json:"refundMerchantReference"`
+}
+
+func (r *Refund) problem() string {
+	if r.RefundID == "" {
+		return "the response has no refundId"
+	}
+	return ""
 }
 
 // PaymentStatus is whether a payment was approved. Open: new values are kept verbatim.
@@ -164,6 +160,24 @@ type Payment struct {
 	OrderDetails        json.RawMessage `json:"orderDetails"` // holds personal data
 }
 
+func (p *Payment) problem() string {
+	if p.ID == "" {
+		return "the response has no id"
+	}
+	return ""
+}
+
+// voided reports whether an entry was made by a void: its id is then that of the VOIDED event (recorded by
+// solidus_afterpay).
+func (p *Payment) voided(r *Refund) bool {
+	for i := range p.Events {
+		if p.Events[i].Type == EventVoided && p.Events[i].ID == r.RefundID {
+			return true
+		}
+	}
+	return false
+}
+
 // Event is one step in the life of a payment.
 type Event struct {
 	ID                            string    `json:"id"`
@@ -173,11 +187,6 @@ type Event struct {
 	Amount                        *Money    `json:"amount"`
 	PaymentEventMerchantReference string    `json:"paymentEventMerchantReference"`
 }
-
-const (
-	defaultLimit = 100
-	maxLimit     = 250 // list-payments page
-)
 
 // PaymentFilter selects payments. The zero value selects all, newest first.
 type PaymentFilter struct {
@@ -194,20 +203,83 @@ type PaymentFilter struct {
 	IncludeNextLink bool
 }
 
-func (f *PaymentFilter) check(op string) error {
+func (f *PaymentFilter) check(op *httpx.Op) error {
 	switch {
 	case f.Limit < 0 || f.Limit > maxLimit:
-		return httpx.Invalid(provider, op, "Limit", "is "+strconv.Itoa(f.Limit)+"; 1 to 250 are allowed, 0 means 100")
+		return op.Invalid("Limit", "is %d; 1 to %d are allowed, 0 means %d", f.Limit, maxLimit, defaultLimit)
 	case f.Offset < 0:
-		return httpx.Invalid(provider, op, "Offset", "is negative")
+		return op.Invalid("Offset", "is negative")
 	case f.Offset > 0 && f.IncludeNextLink:
-		return httpx.Invalid(provider, op, "Offset", "does not go with IncludeNextLink, which pages by cursor")
+		return op.Invalid("Offset", "does not go with IncludeNextLink, which pages by cursor")
 	}
 	return nil
+}
+
+// query repeats a parameter for each value: arrays in commas or brackets are answered with 500 (list-payments page).
+func (f *PaymentFilter) query() url.Values {
+	q := url.Values{}
+	date := func(name string, t time.Time) {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+	}
+	date("fromCreatedDate", f.FromCreatedDate)
+	date("toCreatedDate", f.ToCreatedDate)
+	add := func(name string, values []string) {
+		if len(values) > 0 {
+			q[name] = values
+		}
+	}
+	add("ids", f.IDs)
+	add("tokens", f.Tokens)
+	add("merchantReferences", f.MerchantReferences)
+	for _, s := range f.Statuses {
+		q.Add("statuses", string(s))
+	}
+	if f.OrderBy != "" {
+		q.Set("orderBy", f.OrderBy)
+	}
+	if f.Ascending {
+		q.Set("ascending", "true")
+	}
+	if f.IncludeNextLink {
+		q.Set("includeNextLink", "true")
+	}
+	if f.Offset > 0 {
+		q.Set("offset", strconv.Itoa(f.Offset))
+	}
+	q.Set("limit", strconv.Itoa(cmp.Or(f.Limit, defaultLimit)))
+	return q
 }
 
 type paymentList struct {
 	TotalResults int        `json:"totalResults"`
 	NextPageURL  string     `json:"nextPageUrl"`
 	Results      []*Payment `json:"results"`
+}
+
+func (*paymentList) problem() string { return "" }
+
+// checkOrder checks an order of the common language.
+func checkOrder(op *httpx.Op, order refund.Order) error {
+	if order.InvoiceID != "" {
+		return op.Invalid("Order.InvoiceID", "is set; Afterpay knows no invoices")
+	}
+	return checkOrderID(op, order.ID)
+}
+
+// checkOrderID checks an id as afterpay/sdk-php does.
+func checkOrderID(op *httpx.Op, id string) error {
+	if id == "" {
+		return op.Invalid("Order.ID", "is empty; it is the id of the payment at Afterpay")
+	}
+	if len(id) > maxOrderID {
+		return op.Invalid("Order.ID", "has %d characters; Afterpay's ids are digits, at most %d", len(id), maxOrderID)
+	}
+	for i := range len(id) {
+		if id[i] < '0' || id[i] > '9' {
+			return op.Invalid("Order.ID", "has a character at position %d that is no digit; Afterpay's ids are digits only", i)
+		}
+	}
+	return nil
 }

@@ -1,16 +1,15 @@
 package afterpay_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multirefund/refund-go/afterpay"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/internal/wiretest"
 	"github.com/multirefund/refund-go/refund"
 )
@@ -31,9 +30,11 @@ func TestDecodeRefund(t *testing.T) {
 			id:   "1934419", amount: "10.00 USD", refunded: time.Date(2021, 8, 25, 14, 56, 33, 753e6, time.UTC),
 		},
 		"all fields echoed": {
-			body: `{"requestId":"r","amount":{"amount":"10.00","currency":"USD"},"merchantReference":"k","refundMerchantReference":"k","refundId":"7","refundedAt":"2021-08-25T14:56:33Z"}`,
+			body: `{"requestId":"` + wire.UUID("afterpay", "k") + `","amount":{"amount":"10.00","currency":"USD"},"merchantReference":"k","refundMerchantReference":"k","refundId":"7","refundedAt":"2021-08-25T14:56:33Z"}`,
 			id:   "7", amount: "10.00 USD", refunded: time.Date(2021, 8, 25, 14, 56, 33, 0, time.UTC),
 		},
+		"another requestId":          {body: `{"refundId":"7","requestId":"r","merchantReference":"k"}`, unreadable: true},
+		"another merchantReference":  {body: `{"refundId":"7","merchantReference":"k2"}`, unreadable: true},
 		"one decimal":                {body: `{"refundId":"7","amount":{"amount":"10.0","currency":"USD"}}`, id: "7", amount: "10.00 USD"},
 		"amount as a number":         {body: `{"refundId":"7","amount":{"amount":10.00,"currency":"USD"}}`, id: "7", amount: "10.00 USD"},
 		"no amount":                  {body: `{"refundId":"7"}`, id: "7", amount: "no amount"},
@@ -44,6 +45,8 @@ func TestDecodeRefund(t *testing.T) {
 		"another currency":           {body: `{"refundId":"7","amount":{"amount":"10.00","currency":"AUD"}}`, unreadable: true},
 		"amount without digits":      {body: `{"refundId":"7","amount":{"currency":"USD"}}`, unreadable: true},
 		"amount null":                {body: `{"refundId":"7","amount":{"amount":null,"currency":"USD"}}`, unreadable: true},
+		"amount with binary noise":   {body: `{"refundId":"7","amount":{"amount":10.000000000000002,"currency":"USD"}}`, id: "7", amount: "10.00 USD"},
+		"amount that is none":        {body: `{"refundId":"7","amount":{"amount":"ten","currency":"USD"}}`, unreadable: true},
 		"amount of absurd size":      {body: `{"refundId":"7","amount":{"amount":"1e2000000","currency":"USD"}}`, unreadable: true},
 		"no refundId":                {body: `{"amount":{"amount":"10.00","currency":"USD"}}`, unreadable: true},
 		"empty body":                 {body: ``, unreadable: true},
@@ -90,25 +93,17 @@ func TestDecodePayment(t *testing.T) {
 	assert.Equal(t, afterpay.PaymentApproved, got.Status)
 	require.Len(t, got.Refunds, 1)
 	assert.Empty(t, got.Refunds[0].MerchantReference)
-	assert.True(t, decimal.RequireFromString("10").Equal(got.Refunds[0].Amount.Amount))
+	assert.Equal(t, refund.MustParseMoney("10.00", "USD"), got.Refunds[0].Amount.Common())
 	require.Len(t, got.Events, 2)
 	assert.Equal(t, time.Date(2021, 9, 1, 14, 50, 0, 0, time.UTC), got.Events[0].Expires.Time)
 	assert.Nil(t, got.Events[1].Expires)
 	assert.Equal(t, afterpay.EventType("BRAND_NEW"), got.Events[1].Type)
 	assert.JSONEq(t, `{"consumer":{"email":"x"},"items":[]}`, string(got.OrderDetails))
 
-	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"id":7}`} {
+	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"id":7}`, `{"id":"2","refunds":[]}`} {
 		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).RetrievePayment(t.Context(), "1")
 		require.ErrorIs(t, err, refund.ErrUnexpected, unreadable)
 		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err), "a read moves no money")
-	}
-}
-
-func TestMoneyWritesTwoDecimals(t *testing.T) {
-	for in, want := range map[string]string{"10": "10.00", "10.5": "10.50", "0.01": "0.01"} {
-		got, err := json.Marshal(afterpay.Money{Amount: decimal.RequireFromString(in), Currency: "AUD"})
-		require.NoError(t, err)
-		assert.JSONEq(t, `{"amount":"`+want+`","currency":"AUD"}`, string(got))
 	}
 }
 

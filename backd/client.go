@@ -2,88 +2,71 @@ package backd
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
 )
 
-// CreateRefund asks for a refund of an order: POST /refund.
+// CreateRefund asks for a refund of an order: POST /refund. It moves money, and goes behind a journal's back.
 //
 // An active request that has not locked yet is declined and replaced by this one: RefundAmount is the total that is
-// wanted. There is nothing that makes it idempotent, so that it is never sent again: after an error with OutcomeUnknown
-// read the order (FindOrder). The answer is the whole order, see Order.ActiveRefund. Errors are *refund.Error; see
-// HasCode for Backd's own words.
+// wanted. Nothing makes it idempotent, so that it is never sent again: after an error with OutcomeUnknown read the order
+// (FindOrder). The response is the whole order, see Order.ActiveRefund. Errors are *refund.Error; see HasCode for Backd's
+// own words.
 func (c *Client) CreateRefund(ctx context.Context, req RefundRequest) (*Response, error) {
-	if err := checkRefund(&req); err != nil {
+	op := c.http.Op("create refund", refund.Attempt{})
+	if err := req.check(op); err != nil {
 		return nil, err
 	}
-	got, _, err := c.createRefund(ctx, &req, refund.Attempt{})
+	got, _, err := c.create(ctx, op, &req)
 	return got, err
 }
 
-func (c *Client) createRefund(ctx context.Context, req *RefundRequest, attempt refund.Attempt) (*Response, *httpx.Result, error) {
-	body, err := json.Marshal(req)
-	if err != nil {
-		return nil, nil, httpx.Invalid(provider, opRefund, "RefundAmount", "cannot be written: "+err.Error())
-	}
-	return c.order(ctx, req.BackdOrderID, &httpx.Call{
-		Op: opRefund, Method: http.MethodPost, Path: path("refund"), Body: body, Attempt: attempt,
+func (c *Client) create(ctx context.Context, op *httpx.Op, req *RefundRequest) (*Response, *httpx.Result, error) {
+	return c.fetch(ctx, op, req.BackdOrderID, req.MerchantOrderID, httpx.Call{
+		Method: http.MethodPost, Path: path("refund"), Body: req.wire(), Effect: httpx.Pays,
 	})
 }
 
-// DeleteRefund takes the active request of an order back, as long as it has not locked: DELETE /refund. It becomes
-// declined. An error with OutcomeUnknown leaves open whether it was taken back: read the order (FindOrder).
+// DeleteRefund takes back the active request of an order, as long as it has not locked: DELETE /refund. It becomes
+// declined. It goes behind a journal's back. An error with OutcomeUnknown leaves open whether it was taken back: read the
+// order (FindOrder). It is never sent again, because by then another request may be the active one.
 func (c *Client) DeleteRefund(ctx context.Context, req DeleteRequest) (*Response, error) {
-	const op = "delete refund"
-	if err := checkIDs(op, "BackdOrderID", req.BackdOrderID, "MerchantOrderID", req.MerchantOrderID); err != nil {
+	op := c.http.Op("delete refund", refund.Attempt{})
+	if err := req.check(op); err != nil {
 		return nil, err
 	}
-	got, _, err := c.deleteRefund(ctx, op, &req)
+	got, _, err := c.remove(ctx, op, &req)
 	return got, err
 }
 
-func (c *Client) deleteRefund(ctx context.Context, op string, req *DeleteRequest) (*Response, *httpx.Result, error) {
-	body, err := json.Marshal(req)
-	if err != nil {
-		return nil, nil, httpx.Invalid(provider, op, "BackdOrderID", "cannot be written: "+err.Error())
-	}
-	return c.order(ctx, req.BackdOrderID, &httpx.Call{Op: op, Method: http.MethodDelete, Path: path("refund"), Body: body})
+func (c *Client) remove(ctx context.Context, op *httpx.Op, req *DeleteRequest) (*Response, *httpx.Result, error) {
+	return c.fetch(ctx, op, req.BackdOrderID, req.MerchantOrderID, httpx.Call{
+		Method: http.MethodDelete, Path: path("refund"), Body: req, Effect: httpx.Pays,
+	})
 }
 
 // FindOrder reads an order by Backd's id: GET /find_order/{backd_order_id}. Its Refunds are the only way to read
 // refunds.
 func (c *Client) FindOrder(ctx context.Context, backdOrderID string) (*Response, error) {
-	const op = "find order"
+	op := c.http.Op("find order", refund.Attempt{})
 	if err := checkBackdID(op, "backdOrderID", backdOrderID); err != nil {
 		return nil, err
 	}
-	return c.findOrder(ctx, op, backdOrderID, refund.Attempt{})
+	return c.find(ctx, op, backdOrderID)
 }
 
-func (c *Client) findOrder(ctx context.Context, op, id string, attempt refund.Attempt) (*Response, error) {
-	got, _, err := c.order(ctx, id, &httpx.Call{
-		Op: op, Method: http.MethodGet, Path: path("find_order", id),
-		Read: true, Attempt: attempt,
+func (c *Client) find(ctx context.Context, op *httpx.Op, id string) (*Response, error) {
+	got, _, err := c.fetch(ctx, op, id, "", httpx.Call{
+		Method: http.MethodGet, Path: path("find_order", id), Effect: httpx.Harmless,
 	})
 	return got, err
 }
 
-// order makes a call that is answered with the order of that id.
-func (c *Client) order(ctx context.Context, id string, call *httpx.Call) (*Response, *httpx.Result, error) {
-	res, err := c.http.Do(ctx, call)
-	if err != nil {
-		return nil, nil, err
-	}
-	var got Response
-	if err := res.Decode(&got); err != nil {
-		return nil, nil, err
-	}
-	if got.Data.BackdOrderID != id {
-		return nil, nil, res.Unreadable("the answer's data is not the order that was asked for")
-	}
-	return &got, res, nil
+// fetch makes a call whose response is the order with these ids. merchantID may be empty.
+func (c *Client) fetch(ctx context.Context, op *httpx.Op, id, merchantID string, call httpx.Call) (*Response, *httpx.Result, error) {
+	return httpx.Fetch(ctx, op, call, func(r *Response) string { return r.problem(id, merchantID) })
 }
 
 // path is that of an operation (api_auth page).

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -14,14 +13,13 @@ import (
 	"github.com/multirefund/refund-go/backd/backdtest"
 	"github.com/multirefund/refund-go/internal/wiretest"
 	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/refund/refundtest"
 )
 
 // newClient makes a client of the simulator's account on another transport.
 func newClient(t testing.TB, rt http.RoundTripper) *backd.Client {
 	t.Helper()
-	cfg := backdtest.New().Config()
-	cfg.Transport = rt
-	client, err := backd.New(cfg)
+	client, err := backdtest.New().Client(refund.Options{Transport: rt})
 	require.NoError(t, err)
 	return client
 }
@@ -42,13 +40,13 @@ func answers(read, write string) split {
 	return split{&wiretest.Transport{Status: http.StatusOK, Body: read}, &wiretest.Transport{Status: http.StatusOK, Body: write}}
 }
 
-// order is an answer with the order of id B1, which has refunds.
+// order is a response with the order with id B1, which has refunds.
 func order(refunds string) string {
 	return fmt.Sprintf(`{"data":{"backd_order_id":"B1","merchant_order_id":"M1","order_total":9150,"status":"order_confirmed","refunds":[%s]},`+
 		`"message":"","status":{"type":"success","code":200,"error":false}}`, refunds)
 }
 
-// entry is a refund request within an answer.
+// entry is a refund request within a response.
 func entry(amount, created, status string) string {
 	return fmt.Sprintf(`{"amount":%s,"create_date":%q,"status":%q,"locked_at":"2999-04-16 17:00:00"}`, amount, created, status)
 }
@@ -61,7 +59,7 @@ func commonRequest(amount string) refund.Request {
 }
 
 func nativeRequest() backd.RefundRequest {
-	return backd.RefundRequest{BackdOrderID: "B1", MerchantOrderID: "M1", RefundAmount: decimal.RequireFromString("10")}
+	return backd.RefundRequest{BackdOrderID: "B1", MerchantOrderID: "M1", RefundAmount: refund.MustParseMoney("10.00", "USD")}
 }
 
 // TestWire compares every operation's requests with its golden file.
@@ -78,7 +76,7 @@ func TestWire(t *testing.T) {
 			_, err := c.Refund(ctx, commonRequest("10.00"))
 			return err
 		}},
-		{"create_refund", "", draft, 1, func(c *backd.Client) error {
+		{"create_refund", "", strings.Replace(draft, "M1", `2026/7 \"é\"`, 1), 1, func(c *backd.Client) error {
 			req := nativeRequest()
 			req.MerchantOrderID = `2026/7 "é"`
 			_, err := c.CreateRefund(ctx, req)
@@ -89,7 +87,7 @@ func TestWire(t *testing.T) {
 			return err
 		}},
 		{"cancel_refund", draft, declined, 2, func(c *backd.Client) error {
-			_, err := c.CancelRefund(ctx, refund.Order{ID: "B1", MerchantID: "M1"})
+			_, err := c.CancelRefund(ctx, refund.Ref{Order: refund.Order{ID: "B1", MerchantID: "M1"}})
 			return err
 		}},
 		{"find_order", strings.Replace(draft, "B1", "B:1@x;y,z", 1), "", 1, func(c *backd.Client) error {
@@ -118,10 +116,9 @@ func TestWritesCheckBeforeSending(t *testing.T) {
 		"MerchantOrderID ":   func(r *backd.RefundRequest) { r.MerchantOrderID = long },
 		"MerchantOrderID  ":  func(r *backd.RefundRequest) { r.MerchantOrderID = "a\nb" },
 		"MerchantOrderID   ": func(r *backd.RefundRequest) { r.MerchantOrderID = "a\xff" },
-		"RefundAmount":       func(r *backd.RefundRequest) { r.RefundAmount = decimal.Decimal{} },
-		"RefundAmount ":      func(r *backd.RefundRequest) { r.RefundAmount = r.RefundAmount.Neg() },
-		"RefundAmount  ":     func(r *backd.RefundRequest) { r.RefundAmount = r.RefundAmount.Shift(-4) },
-		"RefundAmount   ":    func(r *backd.RefundRequest) { r.RefundAmount = decimal.New(1, 2000000) },
+		"RefundAmount":       func(r *backd.RefundRequest) { r.RefundAmount = refund.Money{} },
+		"RefundAmount ":      func(r *backd.RefundRequest) { r.RefundAmount = refund.MustParseMoney("0.00", "USD") },
+		"RefundAmount  ":     func(r *backd.RefundRequest) { r.RefundAmount = refund.MustParseMoney("-10.00", "USD") },
 	} {
 		req := nativeRequest()
 		change(&req)
@@ -135,6 +132,13 @@ func TestWritesCheckBeforeSending(t *testing.T) {
 		}
 		assert.Empty(t, wire.Dumps)
 	}
+
+	wire := &wiretest.Transport{Status: http.StatusOK, Body: `{}`}
+	req := nativeRequest()
+	req.RefundAmount = refund.MustParseMoney("10.00", "CAD")
+	_, err := newClient(t, wire).CreateRefund(t.Context(), req)
+	assert.Equal(t, "RefundAmount", notSent(t, err, refund.ErrCurrencyMismatch).Field)
+	assert.Empty(t, wire.Dumps)
 }
 
 // invalid checks an error that names its field; spaces after it only tell cases apart.
@@ -151,9 +155,12 @@ func TestOthersCheckBeforeSending(t *testing.T) {
 	wire := &wiretest.Transport{Status: http.StatusOK, Body: `{}`}
 	c := newClient(t, wire)
 	ctx := t.Context()
-	half := refund.Order{ID: "B1"}
-	request := commonRequest("10.00")
-	request.Order = half
+	half, invoice := refund.Order{ID: "B1"}, refund.Order{ID: "B1", MerchantID: "M1", InvoiceID: "I1"}
+	with := func(order refund.Order) refund.Request {
+		req := commonRequest("10.00")
+		req.Order = order
+		return req
+	}
 	for _, tt := range []struct {
 		field string
 		call  func() error
@@ -162,14 +169,33 @@ func TestOthersCheckBeforeSending(t *testing.T) {
 		{"Order.ID", func() error { _, err := c.GetRefund(ctx, refund.Ref{ID: "1"}); return err }},
 		{"ID", func() error { _, err := c.GetRefund(ctx, refund.Ref{Order: half}); return err }},
 		{"Order.ID", func() error { return drain(c.Refunds(ctx, refund.Query{})) }},
-		{"Order.ID", func() error { _, err := c.CancelRefund(ctx, refund.Order{MerchantID: "M1"}); return err }},
-		{"Order.MerchantID", func() error { _, err := c.CancelRefund(ctx, half); return err }},
-		{"Order.MerchantID", func() error { _, err := c.Refund(ctx, request); return err }},
-		{"Order.MerchantID", func() error { _, err := c.Baseline(ctx, request); return err }},
-		{"Order.MerchantID", func() error { _, err := c.Resolve(ctx, refund.Attempt{Request: request}); return err }},
-		{"IdempotencyKey", func() error { _, err := c.Resolve(ctx, refund.Attempt{}); return err }},
+		{"Order.ID", func() error {
+			_, err := c.CancelRefund(ctx, refund.Ref{Order: refund.Order{MerchantID: "M1"}})
+			return err
+		}},
+		{"Order.MerchantID", func() error { _, err := c.CancelRefund(ctx, refund.Ref{Order: half}); return err }},
+		{"Order.MerchantID", func() error { _, err := c.Refund(ctx, with(half)); return err }},
+		{"Order.MerchantID", func() error { _, err := c.Snapshot(ctx, with(half)); return err }},
+		{"Order.InvoiceID", func() error { _, err := c.Refund(ctx, with(invoice)); return err }},
+		{"Order.InvoiceID", func() error { _, err := c.GetRefund(ctx, refund.Ref{Order: invoice, ID: "1"}); return err }},
+		{"Order.InvoiceID", func() error { return drain(c.Refunds(ctx, refund.Query{Order: invoice})) }},
+		{"Order.InvoiceID", func() error { _, err := c.CancelRefund(ctx, refund.Ref{Order: invoice}); return err }},
 	} {
 		invalid(t, tt.field, tt.call())
+	}
+	// What cannot be asked about is as unknown as before.
+	for field, attempt := range map[string]refund.Attempt{
+		"Order.MerchantID": {Request: with(half), Tries: 1},
+		"IdempotencyKey":   {Tries: 1},
+	} {
+		got, err := c.Resolve(ctx, attempt)
+		assert.Equal(t, refund.Resolution{}, got)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, field, e.Field)
+		assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+		assert.Equal(t, attempt, e.Attempt)
 	}
 	assert.Empty(t, wire.Dumps)
 }
@@ -186,18 +212,18 @@ func drain[T any](seq func(func(T, error) bool)) error {
 // TestReplace is the native way to change an amount: the new total takes the place of the old request.
 func TestReplace(t *testing.T) {
 	sim := backdtest.New()
-	cfg, server := sim.Start()
-	defer server.Close()
-	client, err := backd.New(cfg)
+	opts, stop := refundtest.Serve(sim)
+	defer stop()
+	client, err := sim.Client(opts)
 	require.NoError(t, err)
 	placed := sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
 	req := backd.RefundRequest{BackdOrderID: placed.ID, MerchantOrderID: placed.MerchantID}
-	for _, amount := range []string{"10", "12.5"} {
-		req.RefundAmount = decimal.RequireFromString(amount)
+	for _, amount := range []string{"10.00", "12.50"} {
+		req.RefundAmount = refund.MustParseMoney(amount, "USD")
 		got, err := client.CreateRefund(t.Context(), req)
 		require.NoError(t, err)
 		require.NotNil(t, got.Data.ActiveRefund())
-		assert.Equal(t, amount, got.Data.ActiveRefund().Amount.String())
+		assert.Equal(t, amount, got.Data.ActiveRefund().Amount.StringFixed(2))
 		assert.False(t, got.Status.Error)
 	}
 	assert.Equal(t, []refund.Money{refund.MustParseMoney("12.50", "USD")}, sim.Ledger(placed))

@@ -11,6 +11,18 @@ import (
 
 const provider = "backd"
 
+// The timeouts and limits. Backd documents none: all are assumptions, see the package comment.
+const (
+	connectTimeout = 10 * time.Second
+	writeTimeout   = 60 * time.Second
+	readTimeout    = 20 * time.Second
+
+	maxOrderID    = 128
+	maxMerchantID = 128
+
+	currency = "USD" // of all amounts
+)
+
 // Environment selects Backd's host and goes with its own pair of keys.
 type Environment string
 
@@ -40,7 +52,7 @@ type Client struct {
 // New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
 // ErrInvalidRequest that names the field.
 func New(cfg Config) (*Client, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(httpx.Setup(provider, cfg.Options)); err != nil {
 		return nil, err
 	}
 	basic := httpx.Basic(cfg.PublicKey, cfg.SecretKey.Reveal())
@@ -61,7 +73,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: client, caps: capabilities()}, nil
+	c := &Client{http: client}
+	c.caps = c.Capabilities()
+	return c, nil
 }
 
 func baseURL(e Environment) string {
@@ -71,24 +85,16 @@ func baseURL(e Environment) string {
 	return "https://service.bnpl.backd.com"
 }
 
-func (cfg *Config) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+func (cfg *Config) check(op *httpx.Op) error {
 	switch {
 	case cfg.Environment != Production && cfg.Environment != Sandbox:
-		return bad("Environment", "must be backd.Production or backd.Sandbox")
+		return op.Invalid("Environment", "must be backd.Production or backd.Sandbox")
 	case cfg.PublicKey == "":
-		return bad("PublicKey", "is empty; Backd issues it with the secret key")
-	case strings.Contains(cfg.PublicKey, ":") || !httpx.Word(cfg.PublicKey):
-		return bad("PublicKey", "has a space, a colon or a character that is not ASCII, which Basic authentication does not allow")
+		return op.Invalid("PublicKey", "is empty; Backd issues it with the secret key")
+	case strings.Contains(cfg.PublicKey, ":") || !httpx.VisibleASCII(cfg.PublicKey):
+		return op.Invalid("PublicKey", "has a space, a colon or a character that is not ASCII, which Basic authentication does not allow")
 	case cfg.SecretKey.IsZero():
-		return bad("SecretKey", "is empty; Backd issues it with the public key")
+		return op.Invalid("SecretKey", "is empty; Backd issues it with the public key")
 	}
 	return nil
 }
-
-// None is documented. Assumptions, see the package comment.
-const (
-	connectTimeout = 10 * time.Second
-	writeTimeout   = 60 * time.Second
-	readTimeout    = 20 * time.Second
-)

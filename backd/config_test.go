@@ -30,6 +30,8 @@ func TestNewNamesTheField(t *testing.T) {
 		{"BaseURL", func(c *backd.Config) { c.BaseURL = "http://service.bnpl.backd.com" }},
 		{"Transport", func(c *backd.Config) { c.Transport = (*http.Transport)(nil) }},
 		{"UserAgent", func(c *backd.Config) { c.UserAgent = "a\nb" }},
+		{"Account", func(c *backd.Config) { c.Account = "a b" }},
+		{"AbsenceAfter", func(c *backd.Config) { c.AbsenceAfter = -1 }},
 	} {
 		cfg := config()
 		tt.change(&cfg)

@@ -26,6 +26,10 @@ func TestErrors(t *testing.T) {
 	said := func(code string) string {
 		return `{"message":"in words","status":{"type":"a_type","code":` + code + `,"error":true}}`
 	}
+	// shown is the same beside the order, which has a request in a status.
+	shown := func(code, status string) string {
+		return `{"data":{"backd_order_id":"B1","refunds":[` + entry("10.00", "2026-04-16 10:30:00", status) + `]},` + said(code)[1:]
+	}
 	for _, tt := range []struct {
 		status  int
 		body    string
@@ -43,7 +47,6 @@ func TestErrors(t *testing.T) {
 		{200, said("422"), refund.ErrInvalidRequest, refund.OutcomeRejected, refund.AdviceFix},
 		{200, said("423"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("429"), refund.ErrRateLimited, refund.OutcomeRejected, refund.AdviceWait},
-		{200, said("200"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("0"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("1042"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("null"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
@@ -53,6 +56,13 @@ func TestErrors(t *testing.T) {
 		{200, said("408"), refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{200, said("500"), refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{200, said("599"), refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		// What contradicts itself.
+		{200, said("200"), refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		{200, said("302"), refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		{200, shown("409", "draft"), refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		{200, shown("0", "executed"), refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		{200, shown("409", "declined"), refund.ErrConflict, refund.OutcomeRejected, refund.AdviceWait},
+		{409, shown("409", "draft"), refund.ErrConflict, refund.OutcomeRejected, refund.AdviceWait},
 		// status.error with a status of HTTP's own.
 		{400, said("1"), refund.ErrInvalidRequest, refund.OutcomeRejected, refund.AdviceFix},
 		{401, said("401"), refund.ErrUnauthorized, refund.OutcomeRejected, refund.AdviceFix},
@@ -67,13 +77,14 @@ func TestErrors(t *testing.T) {
 		{408, said("400"), refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{500, said("400"), refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{503, said("503"), refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
-		// What HTTP, not Backd, says of requests that were not processed.
-		{401, plain, refund.ErrUnauthorized, refund.OutcomeRejected, refund.AdviceFix},
-		{401, "", refund.ErrUnauthorized, refund.OutcomeRejected, refund.AdviceFix},
-		{403, html, refund.ErrForbidden, refund.OutcomeRejected, refund.AdviceFix},
-		{404, html, refund.ErrOrderNotFound, refund.OutcomeRejected, refund.AdviceFix},
-		{405, plain, refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
-		// Nothing is known.
+		// Nothing is known: what stands in front of Backd may say it after Backd has acted.
+		{401, plain, refund.ErrUnauthorized, refund.OutcomeUnknown, refund.AdviceResolve},
+		{401, "", refund.ErrUnauthorized, refund.OutcomeUnknown, refund.AdviceResolve},
+		{403, html, refund.ErrForbidden, refund.OutcomeUnknown, refund.AdviceResolve},
+		{403, other, refund.ErrForbidden, refund.OutcomeUnknown, refund.AdviceResolve},
+		{404, html, refund.ErrOrderNotFound, refund.OutcomeUnknown, refund.AdviceResolve},
+		{404, order(""), refund.ErrOrderNotFound, refund.OutcomeUnknown, refund.AdviceResolve},
+		{405, plain, refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{302, html, refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{400, html, refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{400, other, refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
@@ -103,7 +114,7 @@ func TestErrors(t *testing.T) {
 				assert.Equal(t, tt.status, e.HTTPStatus)
 				assert.Equal(t, tt.body, string(e.Raw))
 				assert.NotEmpty(t, e.Message)
-				assert.Equal(t, e.Outcome == refund.OutcomeUnknown, e.Attempt.Baseline == "[]", "the error carries what Resolve needs")
+				assert.Equal(t, e.Outcome == refund.OutcomeUnknown, e.Attempt.Snapshot == "[]", "the error carries what Resolve needs")
 				assert.Len(t, bad.Dumps, 1, "a refund is never sent again")
 				if e.Code != "success" {
 					assert.Equal(t, e.Code != "", backd.HasCode(err, "a_type"))

@@ -3,58 +3,39 @@ package backd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
-const (
-	opRefund = "refund"
-
-	// Assumptions, see the package comment.
-	readLag = 5 * time.Minute
-	maxID   = 128
-
-	reads = 2 // that have to agree before absence counts
-)
-
 var (
-	_ refund.Refunder  = (*Client)(nil)
-	_ refund.Getter    = (*Client)(nil)
-	_ refund.Lister    = (*Client)(nil)
-	_ refund.Canceler  = (*Client)(nil)
-	_ refund.Resolver  = (*Client)(nil)
-	_ refund.Baseliner = (*Client)(nil)
+	_ refund.Refunder    = (*Client)(nil)
+	_ refund.Getter      = (*Client)(nil)
+	_ refund.Lister      = (*Client)(nil)
+	_ refund.Canceler    = (*Client)(nil)
+	_ refund.Resolver    = (*Client)(nil)
+	_ refund.Snapshotter = (*Client)(nil)
 )
-
-func capabilities() refund.Capabilities {
-	return refund.Capabilities{
-		Provider:       provider,
-		Partial:        true,
-		Capped:         true,
-		Repeat:         refund.RepeatRefused,
-		Resolve:        refund.ResolveByBaseline,
-		Currencies:     []string{currency},
-		ReadLag:        readLag,
-		Lengths:        map[string]int{"backd_order_id": maxID, "merchant_order_id": maxID},
-		ConnectTimeout: connectTimeout,
-		WriteTimeout:   writeTimeout,
-		ReadTimeout:    readTimeout,
-	}
-}
 
 // Capabilities implements refund.Refunder.
-func (c *Client) Capabilities() refund.Capabilities { return c.caps }
+func (c *Client) Capabilities() refund.Capabilities {
+	return c.http.Describe(refund.Capabilities{
+		Partial:       true,
+		RejectsExcess: true,
+		Repeat:        refund.RepeatRefused,
+		ResolvedBy:    refund.ResolvedBySnapshot,
+		Reads:         true,
+		Lists:         refund.ListsByOrder,
+		Cancels:       true,
+		Snapshots:     true,
+		Currencies:    []string{currency},
+	})
+}
 
 // Refund implements refund.Refunder. Order.ID is the backd_order_id, Order.MerchantID the merchant_order_id; both are
 // required. The order is read first, and the refund refused without sending it (OutcomeNotSent) if a request is active
@@ -62,173 +43,256 @@ func (c *Client) Capabilities() refund.Capabilities { return c.caps }
 // amount is more than its total (ErrAmountExceeded). A repeat of the same key is therefore refused as well. Two clients
 // that read at once may both send: then the later one replaces the earlier one, and one is paid.
 func (c *Client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
-	if err := c.check(req); err != nil {
-		return nil, err
-	}
-	o, err := c.lookUp(ctx, opRefund, req)
+	op := c.http.Op("refund", refund.Attempt{Request: req})
+	native, err := c.native(op)
 	if err != nil {
 		return nil, err
 	}
-	if err := obstacle(o, &req); err != nil {
-		return nil, err
-	}
-	native := RefundRequest{BackdOrderID: req.Order.ID, MerchantOrderID: req.Order.MerchantID, RefundAmount: req.Amount.Decimal()}
-	answer, res, err := c.createRefund(ctx, &native, refund.Attempt{Request: req, Baseline: baseline(o)})
+	o, err := c.order(ctx, op, req.Order)
 	if err != nil {
+		return nil, op.NotLooked(err)
+	}
+	if err := obstacle(op, o); err != nil {
 		return nil, err
 	}
-	fresh, _ := added(&answer.Data, entries(o))
-	active := slices.DeleteFunc(slices.Clone(fresh), func(r *Refund) bool { return r.Status.declined() })
-	if len(active) != 1 {
-		return nil, res.Unreadable("the answer shows " + strconv.Itoa(len(active)) + " new active refund requests instead of one")
-	}
-	got := common(req.Order, active[0])
-	got.IdempotencyKey = req.IdempotencyKey
-	got.Raw = res.Body
-	if got.Amount.IsZero() {
-		return nil, res.Unreadable("the new refund request states no amount")
-	}
-	if got.Amount != req.Amount {
-		return nil, conflict(res, "Backd answers with a refund request of another amount, "+got.Amount.String())
-	}
-	if len(fresh) > 1 {
-		got.Warnings = append(got.Warnings, "somebody else asked for a refund of this order at the same time; Backd has declined that request and put this one in its place")
-	}
-	return got, nil
+	op.Attempt.Snapshot = snapshot(o)
+	return c.send(ctx, op, native)
 }
 
-// conflict is the answer that shows another refund.
-func conflict(res *httpx.Result, problem string) error {
-	e := res.Unreadable(problem)
-	e.Kind = refund.KindConflict
-	return e
-}
-
-// lookUp reads the order before anything is sent: no failure of it moves money.
-func (c *Client) lookUp(ctx context.Context, op string, req refund.Request) (*Order, error) {
-	got, err := c.findOrder(ctx, op, req.Order.ID, refund.Attempt{Request: req})
-	if err != nil {
-		var e *refund.Error
-		if errors.As(err, &e) {
-			e.Outcome, e.Message = refund.OutcomeNotSent, "the order could not be read: "+e.Message
-		}
+// native checks and converts the request of op.
+func (c *Client) native(op *httpx.Op) (*RefundRequest, error) {
+	req := &op.Attempt.Request
+	if err := c.caps.Check(*req); err != nil {
 		return nil, err
 	}
-	if id := got.Data.MerchantOrderID; id != "" && id != req.Order.MerchantID {
-		e := notSent(op, &req, refund.KindInvalidRequest, "is not the merchant_order_id that the order has at Backd")
-		e.Field = "Order.MerchantID"
-		return nil, e
+	if err := checkOrder(op, req.Order); err != nil {
+		return nil, err
+	}
+	return &RefundRequest{BackdOrderID: req.Order.ID, MerchantOrderID: req.Order.MerchantID, RefundAmount: req.Amount}, nil
+}
+
+// checkOrder checks the ids of the order of a write.
+func checkOrder(op *httpx.Op, order refund.Order) error {
+	if err := checkRead(op, order); err != nil {
+		return err
+	}
+	return checkIDs(op, "Order.ID", order.ID, "Order.MerchantID", order.MerchantID)
+}
+
+// checkRead checks the ids of the order of a read, which needs Backd's own only.
+func checkRead(op *httpx.Op, order refund.Order) error {
+	if order.InvoiceID != "" {
+		return op.Invalid("Order.InvoiceID", "is set; Backd knows no invoices")
+	}
+	return checkBackdID(op, "Order.ID", order.ID)
+}
+
+// order reads an order, and checks that it is the one that the caller means.
+func (c *Client) order(ctx context.Context, op *httpx.Op, order refund.Order) (*Order, error) {
+	got, err := c.find(ctx, op, order.ID)
+	if err != nil {
+		return nil, err
+	}
+	if id := got.Data.MerchantOrderID; id != "" && order.MerchantID != "" && id != order.MerchantID {
+		return nil, op.Invalid("Order.MerchantID", "the order has another merchant_order_id at Backd")
 	}
 	return &got.Data, nil
 }
 
 // obstacle returns why an order cannot be refunded as it is, or nil.
-func obstacle(o *Order, req *refund.Request) error {
+func obstacle(op *httpx.Op, o *Order) error {
+	req := &op.Attempt.Request
 	if r := o.ActiveRefund(); r != nil {
-		return inTheWay(req, r)
+		return inTheWay(op, r)
 	}
 	if o.Status != OrderConfirmed { // refund page
-		return notSent(opRefund, req, refund.KindNotRefundable,
-			"the order is in "+strconv.Quote(string(o.Status))+"; Backd refunds orders in order_confirmed only")
+		return op.NotSent(refund.ErrNotRefundable, "", "the order is in %q; Backd refunds orders in order_confirmed only",
+			o.Status)
 	}
-	total := money(o.OrderTotal)
+	total := wire.MoneyFromDecimal(o.OrderTotal, currency)
 	if total.IsZero() {
-		return notSent(opRefund, req, refund.KindNotRefundable, "the order states no order_total to compare the amount with")
+		return op.NotSent(refund.ErrNotRefundable, "", "the order states no order_total to compare the amount with")
 	}
-	if req.Amount.Minor() <= total.Minor() {
-		return nil
+	if req.Amount.Minor() > total.Minor() {
+		return op.NotSent(refund.ErrAmountExceeded, "Amount", "is %s; the order's total is %s", req.Amount, total)
 	}
-	e := notSent(opRefund, req, refund.KindAmountExceeded, "is "+req.Amount.String()+"; the order's total is "+total.String())
-	e.Field = "Amount"
-	return e
+	return nil
 }
 
 // inTheWay is the error of an order that has an active request.
-func inTheWay(req *refund.Request, r *Refund) error {
-	kind, text := refund.KindConflict, "the order has an active refund request of "+r.amount().String()+", "+strconv.Quote(string(r.Status))
+func inTheWay(op *httpx.Op, r *Refund) error {
+	const active = "the order has an active refund request of %s, %q"
 	switch at := r.locksAt(); {
 	case r.locked():
-		kind = refund.KindLocked
-		text += ", which has been locked since " + at.Format(time.RFC3339)
+		return op.NotSent(refund.ErrLocked, "", active+", which has been locked since %s",
+			r.amount(), r.Status, at.Format(time.RFC3339))
 	case at.IsZero():
-		text += "; when it locks is not said"
+		return op.NotSent(refund.ErrConflict, "", active+"; when it locks is not said", r.amount(), r.Status)
 	default:
-		text += ", which locks at " + at.Format(time.RFC3339) + "; until then CreateRefund would replace it"
-	}
-	return notSent(opRefund, req, kind, text)
-}
-
-func notSent(op string, req *refund.Request, kind refund.Kind, message string) *refund.Error {
-	return &refund.Error{
-		Provider: provider, Op: op, Kind: kind, Outcome: refund.OutcomeNotSent,
-		IdempotencyKey: req.IdempotencyKey, Message: message,
+		return op.NotSent(refund.ErrConflict, "", active+", which locks at %s; until then CreateRefund would replace it",
+			r.amount(), r.Status, at.Format(time.RFC3339))
 	}
 }
 
-func (c *Client) check(req refund.Request) error {
-	if err := c.caps.Check(req); err != nil {
-		return err
-	}
-	return checkOrder(opRefund, req.Order)
-}
-
-func checkOrder(op string, order refund.Order) error {
-	return checkIDs(op, "Order.ID", order.ID, "Order.MerchantID", order.MerchantID)
-}
-
-// checkIDs checks the ids of an order, which both operations on refunds need (refund page).
-func checkIDs(op, field, id, merchantField, merchantID string) error {
-	if err := checkBackdID(op, field, id); err != nil {
-		return err
-	}
-	bad := func(problem string) error { return httpx.Invalid(provider, op, merchantField, problem) }
-	switch {
-	case merchantID == "":
-		return bad("is empty; it is the merchant_order_id, your own id of the order")
-	case len(merchantID) > maxID:
-		return bad("has " + strconv.Itoa(len(merchantID)) + " bytes; " + strconv.Itoa(maxID) + " are allowed")
-	case !utf8.ValidString(merchantID) || strings.ContainsFunc(merchantID, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return bad("has a character that does not print; letters, digits, punctuation and spaces are allowed")
-	}
-	return nil
-}
-
-// checkBackdID checks an id that becomes a segment of a path.
-func checkBackdID(op, field, id string) error {
-	bad := func(problem string) error { return httpx.Invalid(provider, op, field, problem) }
-	switch {
-	case id == "":
-		return bad("is empty; it is the backd_order_id, Backd's id of the order")
-	case len(id) > maxID:
-		return bad("has " + strconv.Itoa(len(id)) + " characters; " + strconv.Itoa(maxID) + " are allowed")
-	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || !httpx.Word(id):
-		return bad(`is no id of Backd's; visible ASCII without / \ ? # % is allowed, and more than dots`)
-	}
-	return nil
-}
-
-func checkRefund(r *RefundRequest) error {
-	if err := checkIDs(opRefund, "BackdOrderID", r.BackdOrderID, "MerchantOrderID", r.MerchantOrderID); err != nil {
-		return err
-	}
-	return checkAmount(r.RefundAmount)
-}
-
-func checkAmount(d decimal.Decimal) error {
-	amount, err := refund.MoneyFromDecimal(d, currency)
+// send sends the request of op and finds it in the response, by the order's requests from before.
+func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) (*refund.Refund, error) {
+	req := &op.Attempt.Request
+	answer, res, err := c.create(ctx, op, native)
 	if err != nil {
-		return httpx.Invalid(provider, opRefund, "RefundAmount", httpx.Problem(err))
+		return nil, err
 	}
-	if amount.Sign() <= 0 {
-		return httpx.Invalid(provider, opRefund, "RefundAmount", "is "+amount.String()+"; it must be greater than zero")
+	before, _ := parse(op.Attempt.Snapshot)
+	fresh, _ := added(&answer.Data, before)
+	active := slices.DeleteFunc(slices.Clone(fresh), func(r *Refund) bool { return r.Status.declined() })
+	if len(active) != 1 {
+		return nil, res.Unreadable("the response shows %d new active refund requests instead of one", len(active))
 	}
-	return nil
+	got := common(op, req.Order, active[0])
+	got.IdempotencyKey, got.Raw = req.IdempotencyKey, res.Body
+	if got.Amount.IsZero() {
+		return nil, res.Unreadable("the new refund request states no amount")
+	}
+	if got.Amount != req.Amount {
+		return nil, res.Conflict("the response shows a refund request of another amount, %s", got.Amount)
+	}
+	if len(fresh) > 1 {
+		got.Warnings = append(got.Warnings, "another refund of this order was asked for at the same time; "+
+			"Backd has declined that request and put this one in its place")
+	}
+	return got, nil
 }
 
-// common converts an entry of an order.
-func common(order refund.Order, r *Refund) *refund.Refund {
+// look implements decide.Look: it compares the order with the attempt's Snapshot.
+func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, err error) {
+	req := &op.Attempt.Request
+	if _, err := c.native(op); err != nil {
+		return seen, err
+	}
+	before, ok := parse(op.Attempt.Snapshot)
+	if !ok {
+		seen.Clash = "there is no snapshot to compare the order's refund requests with"
+		return seen, nil
+	}
+	o, err := c.order(ctx, op, req.Order)
+	if err != nil {
+		return seen, err
+	}
+	switch fresh, gone := added(o, before); {
+	case gone > 0:
+		seen.Doubt = "the order does not show all refund requests from before: nothing can be compared"
+	case len(fresh) == 1 && !fresh[0].Status.declined() && fresh[0].amount() == req.Amount:
+		seen.Refund = common(op, req.Order, fresh[0])
+		seen.Refund.IdempotencyKey = req.IdempotencyKey
+	case len(fresh) > 0:
+		seen.Clash = "the order shows new refund requests, but not just one active one of this amount"
+	case o.Status != OrderConfirmed: // whether a paid request is still shown then is not documented
+		seen.Doubt = "the order shows no new refund request, but it is not in order_confirmed: it may have been refunded"
+	case o.ActiveRefund() != nil && !slices.ContainsFunc(before, entry.active):
+		seen.Doubt = "the order shows no new refund request, but one that was declined is active again: it may be this one"
+	}
+	return seen, nil
+}
+
+// GetRefund implements refund.Getter. ref.ID is this package's own, see the package comment. Of the order's ids only
+// Order.ID is needed.
+func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	op := c.http.Op("get refund", refund.Attempt{})
+	if err := checkRead(op, ref.Order); err != nil {
+		return nil, err
+	}
+	if ref.ID == "" {
+		return nil, op.Invalid("ID", "is empty; it is the ID of a refund that this package returned")
+	}
+	o, err := c.order(ctx, op, ref.Order)
+	if err != nil {
+		return nil, err
+	}
+	if r := o.find(ref.ID); r != nil {
+		return common(op, ref.Order, r), nil
+	}
+	return nil, op.Absent("the order shows no such refund request; a new one may take some time to appear")
+}
+
+// Refunds implements refund.Lister, for one order: q.Order.ID is required. Declined requests are listed too.
+func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
+	op := c.http.Op("list refunds", refund.Attempt{})
+	if err := checkRead(op, q.Order); err != nil {
+		return httpx.Failed[*refund.Refund](err)
+	}
+	return httpx.Select(q, httpx.Items(func() ([]*refund.Refund, error) {
+		o, err := c.order(ctx, op, q.Order)
+		if err != nil {
+			return nil, err
+		}
+		refunds := make([]*refund.Refund, len(o.Refunds))
+		for i := range refunds {
+			refunds[i] = common(op, q.Order, &o.Refunds[i])
+		}
+		return refunds, nil
+	}))
+}
+
+// CancelRefund implements refund.Canceler: the request with ref.ID is taken back, whoever made it, or the order's active
+// one if ref.ID is empty. The order is read first: a request that is not the active one is ErrOrderNotFound, one that has
+// locked ErrLocked, both OutcomeNotSent. An error with OutcomeUnknown leaves open whether the request was taken back: read
+// it (GetRefund).
+func (c *Client) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	op := c.http.Op("cancel refund", refund.Attempt{})
+	if err := checkOrder(op, ref.Order); err != nil {
+		return nil, err
+	}
+	o, err := c.order(ctx, op, ref.Order)
+	if err != nil {
+		return nil, op.NotLooked(err)
+	}
+	active := o.ActiveRefund()
+	switch {
+	case active == nil:
+		return nil, op.NotSent(refund.ErrOrderNotFound, "", "the order shows no active refund request")
+	case ref.ID != "" && ref.ID != active.id():
+		return nil, op.NotSent(refund.ErrOrderNotFound, "ID", "is not the order's active refund request; that is %q, of %s",
+			active.id(), active.amount())
+	case active.locked():
+		return nil, op.NotSent(refund.ErrLocked, "", "the refund request of %s has been locked since %s",
+			active.amount(), active.locksAt().Format(time.RFC3339))
+	}
+	answer, res, err := c.remove(ctx, op, &DeleteRequest{BackdOrderID: ref.Order.ID, MerchantOrderID: ref.Order.MerchantID})
+	if err != nil {
+		return nil, err
+	}
+	r := answer.Data.find(active.id())
+	if r == nil || !r.Status.declined() {
+		return nil, res.Unreadable("the response does not show the refund request as declined")
+	}
+	got := common(op, ref.Order, r)
+	got.Raw = res.Body
+	return got, nil
+}
+
+// Snapshot implements refund.Snapshotter: the order's refund requests as they are now.
+func (c *Client) Snapshot(ctx context.Context, req refund.Request) (refund.Snapshot, error) {
+	op := c.http.Op("snapshot", refund.Attempt{Request: req})
+	if _, err := c.native(op); err != nil {
+		return "", err
+	}
+	o, err := c.order(ctx, op, req.Order)
+	if err != nil {
+		return "", err
+	}
+	return snapshot(o), nil
+}
+
+// Resolve implements refund.Resolver: the order is read and compared with the attempt's Snapshot. One new active request
+// of the amount is the refund. Nothing new means that it was not made, once Capabilities.AbsenceAfter has passed and a
+// second look agrees. Everything else is for a person, and so is an attempt without a Snapshot.
+func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	return decide.Resolve(ctx, c.http.Op("resolve", a), c.look)
+}
+
+// common converts a refund request of an order.
+func common(op *httpx.Op, order refund.Order, r *Refund) *refund.Refund {
 	return &refund.Refund{
-		ID: r.id(), Provider: provider, Order: order,
+		ID: r.id(), Provider: op.Provider, Account: op.Account, Order: order,
 		Amount:         r.amount(),
 		Status:         r.Status.common(),
 		ProviderStatus: string(r.Status),
@@ -237,30 +301,7 @@ func common(order refund.Order, r *Refund) *refund.Refund {
 	}
 }
 
-// GetRefund implements refund.Getter. ref.ID is this package's own, see the package comment; only ref.Order.ID is
-// needed beside it.
-func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
-	const op = "get refund"
-	if err := checkBackdID(op, "Order.ID", ref.Order.ID); err != nil {
-		return nil, err
-	}
-	if ref.ID == "" {
-		return nil, httpx.Invalid(provider, op, "ID", "is empty; it is the ID of a refund that this package returned")
-	}
-	got, err := c.findOrder(ctx, op, ref.Order.ID, refund.Attempt{})
-	if err != nil {
-		return nil, err
-	}
-	if r := got.Data.find(ref.ID); r != nil {
-		return common(ref.Order, r), nil
-	}
-	return nil, &refund.Error{
-		Provider: provider, Op: op, Kind: refund.KindOrderNotFound, Outcome: refund.OutcomeRejected,
-		Message: "the order shows no such refund request; a new one may take some time to appear",
-	}
-}
-
-// find returns the request of that id. Of two made in the same second for the same amount, the active one.
+// find returns the request with this id. Of two made in the same second for the same amount, the active one.
 func (o *Order) find(id string) *Refund {
 	var found *Refund
 	for i := range o.Refunds {
@@ -271,140 +312,29 @@ func (o *Order) find(id string) *Refund {
 	return found
 }
 
-// Refunds implements refund.Lister, for one order: q.Order.ID is required. Declined requests are listed too.
-func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
-	const op = "list refunds"
-	return func(yield func(*refund.Refund, error) bool) {
-		if err := checkBackdID(op, "Order.ID", q.Order.ID); err != nil {
-			yield(nil, err)
-			return
-		}
-		o, err := c.findOrder(ctx, op, q.Order.ID, refund.Attempt{})
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for i := range o.Data.Refunds {
-			got := common(q.Order, &o.Data.Refunds[i])
-			if q.Selects(got) && !yield(got, nil) {
-				return
-			}
-		}
-	}
+// entry is what identifies a request: amount, create_date and, as long as it stays the same, status.
+type entry [3]string
+
+func (e entry) active() bool { return !RefundStatus(e[2]).declined() }
+
+func (r *Refund) entry() entry {
+	return entry{r.amount().Amount(), r.CreateDate.Text, string(r.Status)}
 }
 
-// CancelRefund implements refund.Canceler: the order's active request is taken back, whoever made it. The order is read
-// first: one without an active request is ErrOrderNotFound, one whose request has locked ErrLocked, both OutcomeNotSent.
-// An error with OutcomeUnknown leaves open whether the request was taken back: read it (GetRefund).
-func (c *Client) CancelRefund(ctx context.Context, order refund.Order) (*refund.Refund, error) {
-	const op = "cancel refund"
-	if err := checkOrder(op, order); err != nil {
-		return nil, err
-	}
-	req := refund.Request{Order: order}
-	o, err := c.lookUp(ctx, op, req)
-	if err != nil {
-		return nil, err
-	}
-	active := o.ActiveRefund()
-	if active == nil {
-		return nil, notSent(op, &req, refund.KindOrderNotFound, "the order shows no active refund request")
-	}
-	if active.locked() {
-		return nil, notSent(op, &req, refund.KindLocked, "the refund request of "+active.amount().String()+
-			" has been locked since "+active.locksAt().Format(time.RFC3339))
-	}
-	answer, res, err := c.deleteRefund(ctx, op, &DeleteRequest{BackdOrderID: order.ID, MerchantOrderID: order.MerchantID})
-	if err != nil {
-		return nil, err
-	}
-	r := answer.Data.find(active.id())
-	if r == nil || !r.Status.declined() {
-		return nil, res.Unreadable("the answer does not show the refund request as declined")
-	}
-	got := common(order, r)
-	got.Raw = res.Body
-	return got, nil
-}
-
-// Baseline implements refund.Baseliner: the order's refund requests as they are now.
-func (c *Client) Baseline(ctx context.Context, req refund.Request) (refund.Baseline, error) {
-	if err := c.check(req); err != nil {
-		return "", err
-	}
-	got, err := c.findOrder(ctx, "baseline", req.Order.ID, refund.Attempt{Request: req})
-	if err != nil {
-		return "", err
-	}
-	return baseline(&got.Data), nil
-}
-
-func entries(o *Order) []entry {
-	all := make([]entry, len(o.Refunds))
+// snapshot writes [["10.00","2026-04-16 10:30:00","declined"]], and [] for an order without any.
+func snapshot(o *Order) refund.Snapshot {
+	entries := make([]entry, len(o.Refunds))
 	for i := range o.Refunds {
-		all[i] = o.Refunds[i].entry()
+		entries[i] = o.Refunds[i].entry()
 	}
-	return all
+	text, _ := json.Marshal(entries) //nolint:errcheck,errchkjson // of strings: cannot fail
+	return refund.Snapshot(text)
 }
 
-// baseline writes [["10.00","2026-04-16 10:30:00","declined"]], and [] for an order without any.
-func baseline(o *Order) refund.Baseline {
-	text, _ := json.Marshal(entries(o)) //nolint:errcheck,errchkjson // of strings: cannot fail
-	return refund.Baseline(text)
-}
-
-// parse reads what baseline writes.
-func parse(b refund.Baseline) (before []entry, ok bool) {
-	err := json.Unmarshal([]byte(b), &before)
+// parse reads what snapshot writes.
+func parse(s refund.Snapshot) (before []entry, ok bool) {
+	err := json.Unmarshal([]byte(s), &before)
 	return before, err == nil && before != nil
-}
-
-// Resolve implements refund.Resolver: the order is read and compared with the attempt's Baseline. One new active
-// request of the amount is the refund; nothing new, after Capabilities.ReadLag and in two reads, means that it was not
-// made. Everything else is for a person, and so is an attempt without a baseline.
-func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	if err := c.check(a.Request); err != nil {
-		return refund.Resolution{}, err
-	}
-	before, ok := parse(a.Baseline)
-	if !ok {
-		return refund.Resolution{Why: "there is no baseline to compare the order's refund requests with"}, nil
-	}
-	var resolution refund.Resolution
-	for range reads {
-		got, err := c.findOrder(ctx, "resolve", a.Request.Order.ID, refund.Attempt{Request: a.Request})
-		if err != nil {
-			return refund.Resolution{}, err
-		}
-		if resolution = compare(&got.Data, before, &a); resolution.Verdict != refund.VerdictNotApplied {
-			break
-		}
-	}
-	return resolution, nil
-}
-
-// compare tells what became of an attempt by an order and what it looked like before.
-func compare(o *Order, before []entry, a *refund.Attempt) refund.Resolution {
-	fresh, gone := added(o, before)
-	young := time.Now().Before(a.LastSent.Add(readLag))
-	wait := refund.Resolution{NotBefore: a.LastSent.Add(readLag)}
-	switch {
-	case gone > 0 && young:
-		wait.Why = "the order does not even show the refund requests from before: reads may lag behind writes"
-		return wait
-	case gone > 0:
-		return refund.Resolution{Why: "the order does not show all refund requests from before: nothing can be compared"}
-	case len(fresh) == 1 && !fresh[0].Status.declined() && fresh[0].amount() == a.Request.Amount:
-		got := common(a.Request.Order, fresh[0])
-		got.IdempotencyKey = a.Request.IdempotencyKey
-		return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got, Why: "the order shows one new refund request, of this amount"}
-	case len(fresh) > 0:
-		return refund.Resolution{Why: "the order shows new refund requests, but not just one active one of this amount"}
-	case young:
-		wait.Why = "the order shows no new refund request, but reads may lag behind writes"
-		return wait
-	}
-	return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "the order shows no new refund request"}
 }
 
 // added returns the requests of o that were not there before, and how many of those from before are gone. One whose

@@ -1,6 +1,7 @@
 package backd_test
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
@@ -39,7 +40,10 @@ func (b *bench) request(key, amount string) refund.Request {
 	return refund.Request{IdempotencyKey: key, Order: b.order, Amount: refund.MustParseMoney(amount, "USD")}
 }
 
-// lose makes a refund whose answer is lost.
+// ref names the order's active refund.
+func (b *bench) ref() refund.Ref { return refund.Ref{Order: b.order} }
+
+// lose makes a refund whose response is lost.
 func (b *bench) lose(t *testing.T, req refund.Request) refund.Attempt {
 	t.Helper()
 	return b.fail(t, req, refundtest.LostAnswer)
@@ -85,7 +89,7 @@ func (b *bench) nativeDelete(t *testing.T) {
 func (b *bench) nativeCreate(t *testing.T, amount string) {
 	t.Helper()
 	_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
-		BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney(amount, "USD").Decimal(),
+		BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney(amount, "USD"),
 	})
 	require.NoError(t, err)
 }
@@ -278,7 +282,7 @@ func TestResolve(t *testing.T) {
 		<-time.After(time.Minute)
 		attempt := b.lose(t, b.request("k", "10.00"))
 		assert.Equal(t, 1, attempt.Tries)
-		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","declined"]]`, string(attempt.Baseline))
+		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","declined"]]`, string(attempt.Snapshot))
 		writes := b.writes()
 		for _, next := range []func(refund.Order){b.sim.Approve, b.sim.Pay, b.sim.Approve} { // the same entry in other states
 			got, err := b.client.Resolve(t.Context(), attempt)
@@ -293,40 +297,62 @@ func TestResolve(t *testing.T) {
 	})
 }
 
+// settle asks what became of an attempt, as often and as late as Resolve says.
+func settle(t *testing.T, client *backd.Client, a refund.Attempt) (got refund.Resolution) {
+	t.Helper()
+	for range 20 {
+		var err error
+		got, err = client.Resolve(t.Context(), a)
+		require.NoError(t, err)
+		if got.NotBefore.IsZero() {
+			return got
+		}
+		require.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		<-time.After(time.Until(got.NotBefore))
+		a = got.Attempt
+	}
+	require.Fail(t, "it is never settled")
+	return got
+}
+
 func TestResolveNotApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		attempt := b.fail(t, b.request("k", "10.00"), refundtest.ServerErrorBeforeCommit)
-		got, err := b.client.Resolve(t.Context(), attempt)
-		require.NoError(t, err)
-		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-		require.Equal(t, attempt.LastSent.Add(b.client.Capabilities().ReadLag), got.NotBefore)
+		got := settle(t, b.client, attempt)
+		assert.Equal(t, refund.VerdictNotApplied, got.Verdict, got.Why)
+		assert.GreaterOrEqual(t, time.Since(attempt.LastSent), b.client.Capabilities().AbsenceAfter+time.Minute)
 
-		<-time.After(time.Until(got.NotBefore))
-		before := len(b.net.Requests())
-		got, err = b.client.Resolve(t.Context(), attempt)
-		require.NoError(t, err)
-		assert.Equal(t, refund.VerdictNotApplied, got.Verdict)
-		assert.Len(t, b.net.Requests(), before+2, "absence counts when it was seen twice")
-
-		_, err = b.client.Refund(t.Context(), attempt.Request)
+		_, err := b.client.Refund(t.Context(), attempt.Request)
 		require.NoError(t, err)
 		assert.Len(t, b.sim.Ledger(b.order), 1)
 	})
 }
 
-// TestResolveReadsTwice: what the first read does not show, the second may.
-func TestResolveReadsTwice(t *testing.T) {
-	empty := &wiretest.Transport{Status: http.StatusOK, Body: order("")}
-	full := &wiretest.Transport{Status: http.StatusOK, Body: order(entry("10.00", "2026-04-16 10:30:00", "draft"))}
-	got, err := newClient(t, inTurn(empty, full)).Resolve(t.Context(), refund.Attempt{Request: commonRequest("10.00"), Baseline: "[]"})
-	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictApplied, got.Verdict)
+// TestResolveLooksTwice: what the first look does not show, the second may.
+func TestResolveLooksTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		attempt := refund.Attempt{Request: commonRequest("10.00"), Snapshot: "[]", Tries: 1, LastSent: time.Now().Add(-2 * time.Hour)}
+		empty := &wiretest.Transport{Status: http.StatusOK, Body: order("")}
+		full := &wiretest.Transport{Status: http.StatusOK, Body: order(entry("10.00", "2026-04-16 10:30:00", "draft"))}
+		got := settle(t, newClient(t, inTurn(empty, full)), attempt)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
 
-	broken := &wiretest.Transport{Status: http.StatusNotFound}
-	got, err = newClient(t, inTurn(empty, broken)).Resolve(t.Context(), refund.Attempt{Request: commonRequest("10.00"), Baseline: "[]"})
-	require.ErrorIs(t, err, refund.ErrOrderNotFound, "it was there when the baseline was taken")
-	assert.Equal(t, refund.Resolution{}, got)
+		client := newClient(t, inTurn(empty, &wiretest.Transport{Status: http.StatusNotFound}))
+		got, err := client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		require.True(t, got.Attempt.MissedAt.Equal(time.Now()))
+		<-time.After(time.Minute)
+		missed := got.Attempt
+		got, err = client.Resolve(t.Context(), missed)
+		require.ErrorIs(t, err, refund.ErrOrderNotFound, "it was there when the snapshot was taken")
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		assert.Equal(t, refund.Resolution{}, got)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, missed, e.Attempt)
+	})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -343,59 +369,105 @@ func inTurn(transports ...*wiretest.Transport) http.RoundTripper {
 	})
 }
 
-// TestResolveByBaseline has what a read may show beside what was there before.
-func TestResolveByBaseline(t *testing.T) {
+// TestResolveBySnapshot has what a look may show besides what was there before.
+func TestResolveBySnapshot(t *testing.T) {
 	const now = "2026-04-16 10:30:00"
 	old, fits := entry("5.00", "2026-04-01 09:00:00", "declined"), entry("10.0", now, "draft")
 	const before = `[["5.00","2026-04-01 09:00:00","declined"]]`
 	for name, tt := range map[string]struct {
-		baseline refund.Baseline
+		snapshot refund.Snapshot
 		read     string
-		verdict  refund.Verdict // undetermined ones are for a person
-		wait     bool           // while it is young, waiting may help
+		status   backd.OrderStatus // order_confirmed if it is empty
+		verdict  refund.Verdict    // undetermined ones are for a person
+		wait     bool              // while it is young, waiting may help
 	}{
-		"one that fits":                     {baseline: before, read: old + "," + fits, verdict: refund.VerdictApplied},
-		"one that fits, first":              {baseline: before, read: fits + "," + old, verdict: refund.VerdictApplied},
-		"one that fits, nothing before":     {baseline: "[]", read: fits, verdict: refund.VerdictApplied},
-		"approved meanwhile":                {baseline: "[]", read: entry("10.00", now, "approved"), verdict: refund.VerdictApplied},
-		"in a status that nobody has seen":  {baseline: "[]", read: entry("10.00", now, "executed"), verdict: refund.VerdictApplied},
-		"the same, but for another second":  {baseline: `[["10.00","2026-04-16 10:29:59","declined"]]`, read: entry("10.00", "2026-04-16 10:29:59", "declined") + "," + fits, verdict: refund.VerdictApplied},
-		"the same, in the same second":      {baseline: `[["10.00","` + now + `","declined"]]`, read: fits + "," + entry("10.00", now, "declined"), verdict: refund.VerdictApplied},
-		"nothing new":                       {baseline: before, read: old, verdict: refund.VerdictNotApplied, wait: true},
-		"nothing at all":                    {baseline: "[]", read: "", verdict: refund.VerdictNotApplied, wait: true},
-		"only another status":               {baseline: `[["10.00","` + now + `","draft"]]`, read: entry("10.00", now, "approved"), verdict: refund.VerdictNotApplied, wait: true},
-		"another amount":                    {baseline: before, read: old + "," + entry("9.00", now, "draft")},
-		"no amount":                         {baseline: before, read: old + "," + entry("null", now, "draft")},
-		"declined":                          {baseline: before, read: old + "," + entry("10.00", now, "declined")},
-		"declined, spelled otherwise":       {baseline: before, read: old + "," + entry("10.00", now, "DECLINE")},
-		"two that fit":                      {baseline: before, read: old + "," + fits + "," + fits},
-		"one that fits, and another":        {baseline: before, read: old + "," + fits + "," + entry("3.00", now, "declined")},
-		"no baseline":                       {baseline: "", read: ""},
-		"null for a baseline":               {baseline: "null", read: ""},
-		"a baseline of somebody else's":     {baseline: `{"etag":1}`, read: fits},
-		"one that fits, but others missing": {baseline: before, read: fits, wait: true},
-		"those from before missing":         {baseline: before, read: "", wait: true},
+		"one that fits":                    {snapshot: before, read: old + "," + fits, verdict: refund.VerdictApplied},
+		"one that fits, first":             {snapshot: before, read: fits + "," + old, verdict: refund.VerdictApplied},
+		"one that fits, nothing before":    {snapshot: "[]", read: fits, verdict: refund.VerdictApplied},
+		"one that fits, refunded":          {snapshot: "[]", read: fits, status: backd.OrderRefund, verdict: refund.VerdictApplied},
+		"binary noise":                     {snapshot: "[]", read: entry("9.999999999999998", now, "draft"), verdict: refund.VerdictApplied},
+		"approved meanwhile":               {snapshot: "[]", read: entry("10.00", now, "approved"), verdict: refund.VerdictApplied},
+		"in a status that nobody has seen": {snapshot: "[]", read: entry("10.00", now, "executed"), verdict: refund.VerdictApplied},
+		"the same, but for another second": {snapshot: `[["10.00","2026-04-16 10:29:59","declined"]]`, read: entry("10.00", "2026-04-16 10:29:59", "declined") + "," + fits, verdict: refund.VerdictApplied},
+		"the same, in the same second":     {snapshot: `[["10.00","` + now + `","declined"]]`, read: fits + "," + entry("10.00", now, "declined"), verdict: refund.VerdictApplied},
+		"two that fit, one in another status before": {
+			snapshot: `[["10.00","` + now + `","draft"]]`, read: entry("10.00", now, "approved") + "," + entry("10.00", now, "approved"), verdict: refund.VerdictApplied,
+		},
+		"nothing new":                       {snapshot: before, read: old, verdict: refund.VerdictNotApplied, wait: true},
+		"nothing at all":                    {snapshot: "[]", read: "", verdict: refund.VerdictNotApplied, wait: true},
+		"only another status":               {snapshot: `[["10.00","` + now + `","draft"]]`, read: entry("10.00", now, "approved"), verdict: refund.VerdictNotApplied, wait: true},
+		"declined, and active again":        {snapshot: `[["10.00","` + now + `","declined"]]`, read: fits, wait: true},
+		"nothing new, refunded":             {snapshot: before, read: old, status: backd.OrderRefund, wait: true},
+		"nothing new, canceled":             {snapshot: before, read: old, status: "canceled", wait: true},
+		"another amount":                    {snapshot: before, read: old + "," + entry("9.00", now, "draft")},
+		"no amount":                         {snapshot: before, read: old + "," + entry("null", now, "draft")},
+		"declined":                          {snapshot: before, read: old + "," + entry("10.00", now, "declined")},
+		"declined, spelled otherwise":       {snapshot: before, read: old + "," + entry("10.00", now, "DECLINE")},
+		"two that fit":                      {snapshot: before, read: old + "," + fits + "," + fits},
+		"one that fits, and another":        {snapshot: before, read: old + "," + fits + "," + entry("3.00", now, "declined")},
+		"no snapshot":                       {snapshot: "", read: ""},
+		"null for a snapshot":               {snapshot: "null", read: ""},
+		"a snapshot of somebody else's":     {snapshot: `{"etag":1}`, read: fits},
+		"one that fits, but others missing": {snapshot: before, read: fits, wait: true},
+		"those from before missing":         {snapshot: before, read: "", wait: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: order(tt.read)})
-			attempt := refund.Attempt{Request: commonRequest("10.00"), Baseline: tt.baseline, Tries: 1}
-			got, err := client.Resolve(t.Context(), attempt)
-			require.NoError(t, err)
-			assert.Equal(t, tt.verdict, got.Verdict, got.Why)
-			assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
-			assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
-			assert.NotEmpty(t, got.Why)
+			synctest.Test(t, func(t *testing.T) {
+				body := strings.Replace(order(tt.read), "order_confirmed", string(cmp.Or(tt.status, backd.OrderConfirmed)), 1)
+				wire := &wiretest.Transport{Status: http.StatusOK, Body: body}
+				client := newClient(t, wire)
+				attempt := refund.Attempt{Request: commonRequest("10.00"), Snapshot: tt.snapshot, Tries: 1, LastSent: time.Now()}
+				got, err := client.Resolve(t.Context(), attempt)
+				require.NoError(t, err)
+				assert.Equal(t, tt.wait, !got.NotBefore.IsZero(), got.Why)
+				if tt.wait {
+					assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+				} else {
+					assert.Equal(t, tt.verdict, got.Verdict)
+				}
 
-			attempt.LastSent = time.Now()
-			got, err = client.Resolve(t.Context(), attempt)
-			require.NoError(t, err)
-			assert.Equal(t, tt.wait, !got.NotBefore.IsZero(), got.Why)
-			if tt.wait {
-				assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-			} else {
-				assert.Equal(t, tt.verdict, got.Verdict)
-			}
+				got = settle(t, client, attempt)
+				assert.Equal(t, tt.verdict, got.Verdict, got.Why)
+				assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
+				assert.NotEmpty(t, got.Why)
+				if tt.verdict == refund.VerdictNotApplied {
+					assert.Greater(t, time.Since(attempt.LastSent), time.Hour)
+				}
+
+				// When it was sent is not known: then absence proves nothing.
+				attempt.LastSent = time.Time{}
+				got = settle(t, client, attempt)
+				assert.NotEqual(t, refund.VerdictNotApplied, got.Verdict)
+			})
 		})
+	}
+}
+
+// TestResolveNeedsACompleteRead: an order without its list, another order, or one of somebody else's proves nothing.
+func TestResolveNeedsACompleteRead(t *testing.T) {
+	for name, body := range map[string]string{
+		"no list":             `{"data":{"backd_order_id":"B1","merchant_order_id":"M1","status":"order_confirmed"},"status":{"error":false}}`,
+		"null for a list":     strings.Replace(order(""), "[]", "null", 1),
+		"another order":       strings.Replace(order(""), "B1", "B2", 1),
+		"another merchant id": strings.Replace(order(""), "M1", "M2", 1),
+	} {
+		wire := answers(body, order(entry("10.00", "2026-04-16 10:30:00", "draft")))
+		client := newClient(t, wire)
+		attempt := refund.Attempt{Request: commonRequest("10.00"), Snapshot: "[]", Tries: 1, LastSent: time.Now().Add(-2 * time.Hour)}
+		got, err := client.Resolve(t.Context(), attempt)
+		require.Error(t, err, name)
+		assert.Equal(t, refund.Resolution{}, got)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+
+		// Nor is anything paid, or taken back, because of it.
+		_, err = client.Refund(t.Context(), commonRequest("10.00"))
+		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err), name)
+		_, err = client.CancelRefund(t.Context(), refund.Ref{Order: attempt.Request.Order})
+		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err), name)
+		_, err = client.Snapshot(t.Context(), attempt.Request)
+		require.Error(t, err, name)
+		require.Error(t, drain(client.Refunds(t.Context(), refund.Query{Order: attempt.Request.Order})), name)
+		assert.Empty(t, wire.write.Dumps, name)
 	}
 }
 
@@ -410,11 +482,7 @@ func TestResolveDoesNotBelieveAbsenceAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
 		require.True(t, got.NotBefore.After(time.Now()))
-
-		<-time.After(time.Until(got.NotBefore))
-		got, err = b.client.Resolve(t.Context(), attempt)
-		require.NoError(t, err)
-		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Equal(t, refund.VerdictApplied, settle(t, b.client, attempt).Verdict)
 	})
 }
 
@@ -432,27 +500,27 @@ func TestResolveWithSomebodyElse(t *testing.T) {
 	})
 }
 
-// TestBaseline: taken before the call by whoever keeps a journal.
-func TestBaseline(t *testing.T) {
+// TestSnapshot: taken before the call by whoever keeps a journal.
+func TestSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon(t)
 		b := newBench(t)
-		baseline, err := b.client.Baseline(t.Context(), b.request("k", "10.00"))
+		snapshot, err := b.client.Snapshot(t.Context(), b.request("k", "10.00"))
 		require.NoError(t, err)
-		assert.Equal(t, refund.Baseline("[]"), baseline)
+		assert.Equal(t, refund.Snapshot("[]"), snapshot)
 
 		attempt := b.lose(t, b.request("k", "10.00"))
-		assert.Equal(t, baseline, attempt.Baseline)
+		assert.Equal(t, snapshot, attempt.Snapshot)
 		// Another process knows no more than what was written down.
-		got, err := newClient(t, b.net).Resolve(t.Context(), refund.Attempt{Request: b.request("k", "10.00"), Baseline: baseline, LastSent: time.Now()})
+		got, err := newClient(t, b.net).Resolve(t.Context(), refund.Attempt{Request: b.request("k", "10.00"), Snapshot: snapshot, LastSent: time.Now()})
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
 
-		baseline, err = b.client.Baseline(t.Context(), b.request("k", "10.00"))
+		snapshot, err = b.client.Snapshot(t.Context(), b.request("k", "10.00"))
 		require.NoError(t, err)
-		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","draft"]]`, string(baseline))
+		assert.JSONEq(t, `[["10.00","2000-01-03 12:00:00","draft"]]`, string(snapshot))
 
-		_, err = newClient(t, &wiretest.Transport{Status: http.StatusNotFound}).Baseline(t.Context(), b.request("k", "10.00"))
+		_, err = newClient(t, &wiretest.Transport{Status: http.StatusNotFound}).Snapshot(t.Context(), b.request("k", "10.00"))
 		require.ErrorIs(t, err, refund.ErrOrderNotFound)
 		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
 	})
@@ -525,12 +593,18 @@ func TestCancelRefund(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon(t)
 		b := newBench(t)
-		_, err := b.client.CancelRefund(t.Context(), b.order)
+		_, err := b.client.CancelRefund(t.Context(), b.ref())
 		notSent(t, err, refund.ErrOrderNotFound)
 
 		made, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
 		require.NoError(t, err)
-		got, err := b.client.CancelRefund(t.Context(), b.order)
+		_, err = b.client.CancelRefund(t.Context(), refund.Ref{Order: b.order, ID: "2000-01-03 11:59:59/10.00"})
+		e := notSent(t, err, refund.ErrOrderNotFound)
+		assert.Equal(t, "ID", e.Field)
+		assert.Contains(t, e.Message, made.ID)
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+
+		got, err := b.client.CancelRefund(t.Context(), refund.Ref{Order: b.order, ID: made.ID})
 		require.NoError(t, err)
 		assert.Equal(t, made.ID, got.ID)
 		assert.Equal(t, refund.StatusCanceled, got.Status)
@@ -540,12 +614,12 @@ func TestCancelRefund(t *testing.T) {
 		require.NoError(t, err)
 		<-time.After(5 * time.Hour)
 		writes := b.writes()
-		_, err = b.client.CancelRefund(t.Context(), b.order)
+		_, err = b.client.CancelRefund(t.Context(), b.ref())
 		notSent(t, err, refund.ErrLocked)
 		assert.Equal(t, writes, b.writes())
 		assert.Len(t, b.sim.Ledger(b.order), 1)
 
-		_, err = b.client.CancelRefund(t.Context(), b.sim.UnknownOrder())
+		_, err = b.client.CancelRefund(t.Context(), refund.Ref{Order: b.sim.UnknownOrder()})
 		notSent(t, err, refund.ErrOrderNotFound)
 	})
 }
@@ -558,12 +632,12 @@ func TestCancelRefundWhoseAnswerIsLost(t *testing.T) {
 		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
 		require.NoError(t, err)
 		b.net.Inject(refundtest.LostAnswer)
-		_, err = b.client.CancelRefund(t.Context(), b.order)
+		_, err = b.client.CancelRefund(t.Context(), b.ref())
 		require.Error(t, err)
 		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
 		assert.Equal(t, 2, b.writes())
 		assert.Empty(t, b.sim.Ledger(b.order))
-		_, err = b.client.CancelRefund(t.Context(), b.order)
+		_, err = b.client.CancelRefund(t.Context(), b.ref())
 		notSent(t, err, refund.ErrOrderNotFound)
 
 		// Natively and on a dead pooled connection it is the same.
@@ -583,7 +657,7 @@ func TestNativeRefundWhoseAnswerIsLost(t *testing.T) {
 		for i, fault := range []refundtest.Fault{refundtest.LostAnswer, refundtest.ServerErrorAfterCommit, refundtest.DuplicateDelivery} {
 			b.net.Inject(fault)
 			_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
-				BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("10.00", "USD").Decimal(),
+				BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("10.00", "USD"),
 			})
 			require.Error(t, err)
 			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
@@ -601,7 +675,7 @@ func TestCancelRefundNeedsProof(t *testing.T) {
 		"another":      order(entry("10.00", "2026-04-16 10:30:01", "declined")),
 		"no data":      `{"status":{"error":false}}`,
 	} {
-		_, err := newClient(t, answers(order(active), answer)).CancelRefund(t.Context(), refund.Order{ID: "B1", MerchantID: "M1"})
+		_, err := newClient(t, answers(order(active), answer)).CancelRefund(t.Context(), refund.Ref{Order: refund.Order{ID: "B1", MerchantID: "M1"}})
 		require.Error(t, err, name)
 		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
 	}
@@ -612,11 +686,11 @@ func TestLockedMeanwhile(t *testing.T) {
 	b := newBench(t)
 	b.nativeCreate(t, "10.00")
 	b.sim.Advance(4 * 24 * time.Hour) // the provider's clock alone
-	_, err := b.client.CancelRefund(t.Context(), b.order)
+	_, err := b.client.CancelRefund(t.Context(), b.ref())
 	require.ErrorIs(t, err, refund.ErrConflict)
 	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
 	b.sim.RefuseByStatus()
-	_, err = b.client.CancelRefund(t.Context(), b.order)
+	_, err = b.client.CancelRefund(t.Context(), b.ref())
 	require.ErrorIs(t, err, refund.ErrConflict)
 	assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
 	assert.Len(t, b.sim.Ledger(b.order), 1)

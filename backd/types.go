@@ -7,18 +7,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
-// currency of all amounts. Assumption, see the package comment.
-const currency = "USD"
-
 // Time is a date of Backd's, such as "2026-04-16 10:30:00", in America/Chicago if it names no zone. One that cannot be
-// read is the zero time, never a failure: the rest of the answer counts.
+// read is the zero time, never a failure: the rest of the response counts.
 type Time struct {
 	time.Time
 	Text string // as Backd wrote it
@@ -26,8 +26,8 @@ type Time struct {
 
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Text = lenient.Text(data)
-	t.Time, _ = lenient.Time(t.Text, chicago())
+	t.Text = wire.Text(data)
+	t.Time, _ = wire.Time(t.Text, chicago())
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 //   - later, Monday to Thursday: at 17:00 of the next day;
 //   - Friday at or after 17:00, Saturday and Sunday: at 17:00 of the following Monday.
 //
-// Backd does not mention holidays. Where an answer has a locked_at, that one counts.
+// Backd does not mention holidays. Where a response has a locked_at, that one counts.
 func LocksAt(submitted time.Time) time.Time {
 	t := submitted.In(chicago())
 	year, month, day := t.Date()
@@ -78,18 +78,32 @@ func chicago() *time.Location {
 type RefundRequest struct {
 	BackdOrderID    string // Backd's id of the order. Required.
 	MerchantOrderID string // your own id of it. Required.
-	// RefundAmount is the total that the active request shall have, in dollars, greater than zero, with two decimals at
-	// the most. Required.
-	RefundAmount decimal.Decimal
+	// RefundAmount is the total that the active request shall have, in USD, greater than zero. Required.
+	RefundAmount refund.Money
 }
 
-// MarshalJSON writes the amount as a JSON number with exactly two decimals.
-func (r RefundRequest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct { //nolint:wrapcheck // wrapped once, in CreateRefund
-		BackdOrderID    string      `json:"backd_order_id"`
-		MerchantOrderID string      `json:"merchant_order_id"`
-		RefundAmount    json.Number `json:"refund_amount"`
-	}{r.BackdOrderID, r.MerchantOrderID, json.Number(r.RefundAmount.StringFixed(2))})
+func (r *RefundRequest) check(op *httpx.Op) error {
+	if err := checkIDs(op, "BackdOrderID", r.BackdOrderID, "MerchantOrderID", r.MerchantOrderID); err != nil {
+		return err
+	}
+	if r.RefundAmount.Sign() <= 0 {
+		return op.Invalid("RefundAmount", "is %s; it must be greater than zero", r.RefundAmount)
+	}
+	if r.RefundAmount.Currency() != currency {
+		return op.NotSent(refund.ErrCurrencyMismatch, "RefundAmount", "is %s; Backd refunds in %s", r.RefundAmount, currency)
+	}
+	return nil
+}
+
+// wireRefund is the body of POST /refund as it is sent: the amount is a number with two decimals.
+type wireRefund struct {
+	BackdOrderID    string      `json:"backd_order_id"`
+	MerchantOrderID string      `json:"merchant_order_id"`
+	RefundAmount    json.Number `json:"refund_amount"`
+}
+
+func (r *RefundRequest) wire() *wireRefund {
+	return &wireRefund{r.BackdOrderID, r.MerchantOrderID, json.Number(r.RefundAmount.Amount())}
 }
 
 // DeleteRequest is the body of DELETE /refund.
@@ -98,11 +112,41 @@ type DeleteRequest struct {
 	MerchantOrderID string `json:"merchant_order_id"` // your own id of it. Required.
 }
 
-// Response is the envelope of every answer.
+func (r *DeleteRequest) check(op *httpx.Op) error {
+	return checkIDs(op, "BackdOrderID", r.BackdOrderID, "MerchantOrderID", r.MerchantOrderID)
+}
+
+// Response is the envelope of every response.
 type Response struct {
 	Data    Order          `json:"data"`
 	Message string         `json:"message"`
 	Status  ResponseStatus `json:"status"`
+}
+
+// UnmarshalJSON leaves a message that is not text empty.
+func (r *Response) UnmarshalJSON(data []byte) error {
+	w := struct {
+		Data    *Order
+		Message json.RawMessage
+		Status  *ResponseStatus
+	}{Data: &r.Data, Status: &r.Status}
+	err := json.Unmarshal(data, &w)
+	r.Message = wire.Text(w.Message)
+	return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+}
+
+// problem says why r is not the order with these ids, or "". A missing list is not an empty one: somebody is about to
+// pay because of it. merchantID may be empty.
+func (r *Response) problem(id, merchantID string) string {
+	switch got := r.Data.MerchantOrderID; {
+	case r.Data.BackdOrderID != id:
+		return "the response's data is not the order that was asked for"
+	case merchantID != "" && got != "" && got != merchantID:
+		return "the response's data has another merchant_order_id than the order that was asked for"
+	case r.Data.Refunds == nil:
+		return "the response's data has no list of refunds"
+	}
+	return ""
 }
 
 // ResponseStatus says how a request went. Neither the values of Type are documented, nor what Code counts.
@@ -116,9 +160,9 @@ type ResponseStatus struct {
 func (s *ResponseStatus) UnmarshalJSON(data []byte) error {
 	var w struct{ Type, Code, Error json.RawMessage }
 	_ = json.Unmarshal(data, &w) //nolint:errcheck // see above
-	s.Type = lenient.Text(w.Type)
-	s.Code, _ = strconv.Atoi(lenient.Text(w.Code)) //nolint:errcheck // see above
-	s.Error = string(w.Error) == "true" || lenient.Text(w.Error) == "true"
+	s.Type = wire.Text(w.Type)
+	s.Code, _ = strconv.Atoi(wire.Text(w.Code)) //nolint:errcheck // see above
+	s.Error = string(w.Error) == "true" || wire.Text(w.Error) == "true"
 	return nil
 }
 
@@ -134,7 +178,7 @@ const (
 	OrderRefund        OrderStatus = "refund"          // when it is set is not documented
 )
 
-// Order is an order at Backd. Amounts are in dollars; nil where the answer states none.
+// Order is an order at Backd. Amounts are in dollars; nil where the response states none.
 type Order struct {
 	BackdOrderID        string           `json:"backd_order_id"`
 	CreateDate          Time             `json:"create_date"`
@@ -176,6 +220,13 @@ type Contact struct {
 	Email       string  `json:"email"`
 }
 
+// UnmarshalJSON never fails: a member of another type than documented is left empty.
+func (c *Contact) UnmarshalJSON(data []byte) error {
+	type plain Contact
+	_ = json.Unmarshal(data, (*plain)(c)) //nolint:errcheck // see above
+	return nil
+}
+
 // Format prints no personal data, for every verb.
 func (Contact) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "[contact]") //nolint:errcheck // fmt reports it to whoever called fmt
@@ -207,6 +258,13 @@ type Item struct {
 	ItemURL      string           `json:"item_url"`       // optional
 }
 
+// UnmarshalJSON never fails: a member of another type than documented is left empty.
+func (i *Item) UnmarshalJSON(data []byte) error {
+	type plain Item
+	_ = json.Unmarshal(data, (*plain)(i)) //nolint:errcheck // see above
+	return nil
+}
+
 // RefundStatus is how far a refund request has got. Open: new values are kept verbatim.
 type RefundStatus string
 
@@ -229,30 +287,19 @@ func (s RefundStatus) common() refund.Status {
 	case s.declined():
 		return refund.StatusCanceled
 	}
-	return ""
+	return refund.StatusUnknown
 }
 
 // Refund is a refund request of an order. Backd gives it no id.
 type Refund struct {
-	Amount     *decimal.Decimal `json:"amount"` // nil where the answer states none
+	Amount     *decimal.Decimal `json:"amount"` // nil where the response states none
 	CreateDate Time             `json:"create_date"`
 	Status     RefundStatus     `json:"status"`
 	LockedAt   Time             `json:"locked_at"` // from then on it can neither be replaced nor deleted
 }
 
 // amount is the amount in the common language; the zero Money if it does not fit.
-func (r *Refund) amount() refund.Money { return money(r.Amount) }
-
-func money(d *decimal.Decimal) refund.Money {
-	if d == nil {
-		return refund.Money{}
-	}
-	got, err := refund.MoneyFromDecimal(*d, currency)
-	if err != nil {
-		return refund.Money{}
-	}
-	return got
-}
+func (r *Refund) amount() refund.Money { return wire.MoneyFromDecimal(r.Amount, currency) }
 
 // locksAt is when the request locks, computed if it is active and does not say; else the zero time.
 func (r *Refund) locksAt() time.Time {
@@ -268,17 +315,39 @@ func (r *Refund) locked() bool {
 	return !at.IsZero() && !time.Now().Before(at)
 }
 
-// entry is what identifies a request: amount, create_date and, as long as it stays the same, status.
-type entry [3]string
-
-func (r *Refund) entry() entry {
-	return entry{r.amount().Amount(), r.CreateDate.Text, string(r.Status)}
-}
-
 // id is this package's own name of the request within its order; empty if it has no create_date.
 func (r *Refund) id() string {
 	if r.CreateDate.Text == "" {
 		return ""
 	}
 	return r.CreateDate.Text + "/" + r.amount().Amount()
+}
+
+// checkIDs checks the ids of an order, which both operations on refunds need (refund page).
+func checkIDs(op *httpx.Op, field, id, merchantField, merchantID string) error {
+	if err := checkBackdID(op, field, id); err != nil {
+		return err
+	}
+	switch {
+	case merchantID == "":
+		return op.Invalid(merchantField, "is empty; it is the merchant_order_id, your own id of the order")
+	case len(merchantID) > maxMerchantID:
+		return op.Invalid(merchantField, "has %d bytes; %d are allowed", len(merchantID), maxMerchantID)
+	case !utf8.ValidString(merchantID) || strings.ContainsFunc(merchantID, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return op.Invalid(merchantField, "has a character that does not print; letters, digits, punctuation and spaces are allowed")
+	}
+	return nil
+}
+
+// checkBackdID checks an id that becomes a segment of a path.
+func checkBackdID(op *httpx.Op, field, id string) error {
+	switch {
+	case id == "":
+		return op.Invalid(field, "is empty; it is the backd_order_id, Backd's id of the order")
+	case len(id) > maxOrderID:
+		return op.Invalid(field, "has %d characters; %d are allowed", len(id), maxOrderID)
+	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || !httpx.VisibleASCII(id):
+		return op.Invalid(field, "is no id of Backd's; visible ASCII is allowed, without slashes, question mark, hash and percent sign, and not dots alone")
+	}
+	return nil
 }

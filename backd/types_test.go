@@ -162,6 +162,11 @@ func TestDecodeRefund(t *testing.T) {
 		"declined at once":              {body: order(old + "," + entry("10.00", now, "declined")), unreadable: true},
 		"nothing new":                   {body: order(old), unreadable: true},
 		"no refunds":                    {body: `{"data":{"backd_order_id":"B1"},"status":{"error":false}}`, unreadable: true},
+		"null for refunds":              {body: strings.Replace(order(""), "[]", "null", 1), unreadable: true},
+		"another merchant id":           {body: strings.Replace(order(old+","+made), "M1", "M2", 1), unreadable: true},
+		"no merchant id":                {body: strings.Replace(order(old+","+made), `"merchant_order_id":"M1",`, "", 1), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
+		"binary noise":                  {body: order(old + "," + entry("9.999999999999998", now, "draft")), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
+		"members of other types":        {body: strings.Replace(strings.Replace(order(old+","+made), `"message":""`, `"message":5`, 1), `"refunds"`, `"shipping":[],"billing":{"address":{"zipcode":78704}},"items":[{"sku":1}],"refunds"`, 1), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
 		"another order":                 {body: strings.Replace(order(old+","+made), "B1", "B2", 1), unreadable: true},
 		"an older shape, without data":  {body: `{"backd_order_id":"B1","refunds":[` + made + `]}`, unreadable: true},
 		"empty body":                    {body: ``, unreadable: true},
@@ -238,19 +243,35 @@ func TestDecodeOrder(t *testing.T) {
 		assert.NotRegexp(t, "Canary|canary|Main Street|5550100", fmt.Sprintf(verb, o.Shipping)+fmt.Sprintf(verb, *o.Shipping))
 	}
 
-	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"data":{"backd_order_id":7}}`, `{"data":{"backd_order_id":"B2"}}`} {
+	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"data":{"backd_order_id":7}}`, `{"data":{"backd_order_id":"B2","refunds":[]}}`, `{"data":{"backd_order_id":"B1"}}`} {
 		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).FindOrder(t.Context(), "B1")
 		require.ErrorIs(t, err, refund.ErrUnexpected, unreadable)
 		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err), "a read moves no money")
 	}
 }
 
-func TestRefundRequestWritesTwoDecimals(t *testing.T) {
-	for in, want := range map[string]string{"10": "10.00", "10.5": "10.50", "0.01": "0.01", "19.990": "19.99", "1e2": "100.00"} {
-		got, err := json.Marshal(backd.RefundRequest{BackdOrderID: "B1", MerchantOrderID: "M1", RefundAmount: decimal.RequireFromString(in)})
+func TestAmountsAreNumbersWithTwoDecimals(t *testing.T) {
+	for in, want := range map[string]string{"10": "10.00", "10.5": "10.50", "0.01": "0.01", "92233720368547758.07": "92233720368547758.07"} {
+		wire := &wiretest.Transport{Status: http.StatusOK, Body: order("")}
+		req := nativeRequest()
+		req.RefundAmount = refund.MustParseMoney(in, "USD")
+		_, err := newClient(t, wire).CreateRefund(t.Context(), req)
 		require.NoError(t, err)
-		assert.Equal(t, `{"backd_order_id":"B1","merchant_order_id":"M1","refund_amount":`+want+`}`, string(got))
+		assert.Contains(t, wire.Dumps[0], `{"backd_order_id":"B1","merchant_order_id":"M1","refund_amount":`+want+`}`)
 	}
+}
+
+// TestContactsAndItemsNeverSpoilAnOrder: no refund depends on them.
+func TestContactsAndItemsNeverSpoilAnOrder(t *testing.T) {
+	body := strings.Replace(order(""), `"refunds"`, `"shipping":{"name":{"first":1,"last":"Canary"},"address":{"zipcode":78704,"state":"TX"},"email":"jo@canary.example"},`+
+		`"billing":[],"items":[{"display_name":5,"sku":"SKU-1","qty":2}],"refunds"`, 1)
+	got, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).FindOrder(t.Context(), "B1")
+	require.NoError(t, err)
+	assert.Equal(t, &backd.Contact{
+		Name: backd.Name{Last: "Canary"}, Address: backd.Address{State: "TX"}, Email: "jo@canary.example",
+	}, got.Data.Shipping)
+	require.Len(t, got.Data.Items, 1)
+	assert.Equal(t, "SKU-1", got.Data.Items[0].SKU)
 }
 
 // FuzzAnswers lets any bytes be the answer to a refund and to the order that is read before and after it. Nothing may
@@ -276,7 +297,7 @@ func FuzzAnswers(f *testing.F) {
 			require.Less(t, status, 300)
 			require.Contains(t, body, "true")
 		}
-		if _, err = client.CancelRefund(t.Context(), request.Order); err == nil {
+		if _, err = client.CancelRefund(t.Context(), refund.Ref{Order: request.Order}); err == nil {
 			t.Fatal("there was nothing to cancel")
 		}
 
@@ -286,8 +307,8 @@ func FuzzAnswers(f *testing.F) {
 		if _, err = client.Refund(t.Context(), request); err != nil && len(answer.Dumps) == 1 {
 			require.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 		}
-		old := refund.Attempt{Request: request, Baseline: refund.Baseline(body), Tries: 1}
-		for _, old.Baseline = range []refund.Baseline{"[]", refund.Baseline(body)} {
+		old := refund.Attempt{Request: request, Snapshot: refund.Snapshot(body), Tries: 1}
+		for _, old.Snapshot = range []refund.Snapshot{"[]", refund.Snapshot(body)} {
 			if got, err := client.Resolve(t.Context(), old); err != nil {
 				require.Equal(t, refund.Resolution{}, got)
 			}

@@ -2,17 +2,38 @@ package digitalriver
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
 )
 
-const (
-	provider = "digitalriver"
+const provider = "digitalriver"
 
-	// DefaultVersion is the version of the API that this package is written for.
-	DefaultVersion = "2021-03-23"
+// DefaultVersion is the version of the API that this package is written for.
+const DefaultVersion = "2021-03-23"
+
+// The timeouts and limits. Those without a source are assumptions, see the package comment.
+const (
+	connectTimeout = 10 * time.Second
+	writeTimeout   = 30 * time.Second // sfcc_link_digitalriver, reads included
+	readTimeout    = 30 * time.Second
+
+	rateLimit = 250 // per second and live key; test keys have 25 (rate limiting page)
+
+	maxID     = 128
+	maxReason = 64       // characters (Refunds reference page)
+	maxPairs  = 20       // the metadata page has this and the next two
+	maxKey    = 40       // characters
+	maxValue  = 500      // characters
+	maxLimit  = 100      // refunds per page (Refunds reference page)
+	maxRead   = 16 << 20 // a page of refunds, or an order with all its items
+	maxNumber = 64       // bytes of a number in a response
+
+	clockSkew = time.Hour       // between the provider's clock and ours
+	recheck   = 5 * time.Minute // until a refund that hides from the list is looked for again
+	giveUp    = 24 * time.Hour  // after the last sending it is a person's
 )
 
 // Config is what a Client needs. There is one host: the key decides between test and live (API structure page).
@@ -22,7 +43,7 @@ type Config struct {
 	// APIKey is a secret key (sk_test_..., sk_...) or a restricted one that may write and read refunds and read
 	// orders. Required.
 	APIKey refund.Secret
-	// Version is sent as DigitalRiver-Version, so that the answers do not depend on what the key is pinned to. Empty
+	// Version is sent as DigitalRiver-Version, so that the responses do not depend on what the key is pinned to. Empty
 	// means DefaultVersion; the format is YYYY-MM-DD.
 	Version string
 	// NoLookup keeps the common Refund from looking for the key before it pays: one GET less, and the same key
@@ -35,6 +56,7 @@ type Client struct {
 	http     *httpx.Client
 	caps     refund.Capabilities
 	noLookup bool
+	test     bool
 }
 
 // New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
@@ -43,7 +65,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Version == "" {
 		cfg.Version = DefaultVersion
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(httpx.Setup(provider, cfg.Options)); err != nil {
 		return nil, err
 	}
 	client, err := httpx.New(httpx.Config{
@@ -66,26 +88,20 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: client, caps: capabilities(cfg.NoLookup), noLookup: cfg.NoLookup}, nil
+	c := &Client{http: client, noLookup: cfg.NoLookup, test: strings.HasPrefix(cfg.APIKey.Reveal(), "sk_test_")}
+	c.caps = c.Capabilities()
+	return c, nil
 }
 
-func (cfg *Config) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+func (cfg *Config) check(op *httpx.Op) error {
 	if cfg.APIKey.IsZero() {
-		return bad("APIKey", "is empty; the Dashboard issues it")
+		return op.Invalid("APIKey", "is empty; the Dashboard issues it")
 	}
-	if !httpx.Word(cfg.APIKey.Reveal()) {
-		return bad("APIKey", "has a space or a character that a header does not allow")
+	if !httpx.VisibleASCII(cfg.APIKey.Reveal()) {
+		return op.Invalid("APIKey", "has a space or a character that a header does not allow")
 	}
 	if _, err := time.Parse(time.DateOnly, cfg.Version); err != nil {
-		return bad("Version", "must be a date, such as "+DefaultVersion)
+		return op.Invalid("Version", "must be a date, such as %s", DefaultVersion)
 	}
 	return nil
 }
-
-// No timeouts are documented: these are an usual one, and that of sfcc_link_digitalriver.
-const (
-	connectTimeout = 10 * time.Second
-	writeTimeout   = 30 * time.Second
-	readTimeout    = 30 * time.Second
-)

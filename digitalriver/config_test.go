@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,27 @@ func TestNewNamesTheField(t *testing.T) {
 		assert.Equal(t, "digitalriver", e.Provider)
 		require.ErrorIs(t, err, refund.ErrInvalidRequest)
 		assert.NotContains(t, err.Error(), "abcdefgh")
+	}
+}
+
+// TestTarget: the key decides between test and live, at one host.
+func TestTarget(t *testing.T) {
+	for _, tt := range []struct{ key, base, want string }{
+		{"sk_test_abcdefgh", "", "api.digitalriver.com (test)"},
+		{"sk_abcdefgh", "", "api.digitalriver.com"},
+		{"sk_abcdefgh", "https://gateway.example/dr", "gateway.example"},
+	} {
+		cfg := config()
+		cfg.APIKey, cfg.BaseURL, cfg.Account = refund.NewSecret(tt.key), tt.base, "us"
+		client, err := digitalriver.New(cfg)
+		require.NoError(t, err)
+		caps := client.Capabilities()
+		assert.Equal(t, tt.want, caps.Target)
+		assert.Equal(t, "us", caps.Account)
+		assert.Equal(t, "digitalriver", caps.Provider)
+		assert.Equal(t, time.Hour, caps.AbsenceAfter)
+		caps.Parts[0] = "changed"
+		assert.NotEqual(t, caps.Parts, client.Capabilities().Parts, "a copy")
 	}
 }
 

@@ -2,7 +2,7 @@
 //
 // Digital River is reported to have ceased business in January 2025: its German unit filed for insolvency, merchants
 // lost access (die-nachrichten.com, "Digital River meldet Insolvenz an"; blog.2checkout.com, "Navigating the Digital
-// River shutdown"). Whether the API still answers is not known. Nothing was tried against the live service.
+// River shutdown"). Whether the API still responds is not known. Nothing was tried against the live service.
 //
 // # What is special
 //
@@ -13,13 +13,14 @@
 //     The key travels in the metadata member idempotency_key. The common Refund lists the order's refunds and looks for
 //     it before it pays; Resolve reads back by it. That does not help against two processes that look at the same
 //     moment, nor against a list that lags: only a journal does.
-//   - The same key is the same refund for ever, a failed one included: Refund returns it as it is, with StatusFailed.
-//     A refund that failed is repeated with a new key.
+//   - The same key is the same refund forever, a failed one included: Refund returns it as it is, with StatusFailed.
+//     A refund that failed is repeated with a new key. A key that is found on another refund, or on two that have not
+//     failed, is an unknown outcome.
 //   - Parts of an order (shipping, tax, duty, importer tax) can be refunded, and of a line its price with its tax, its
 //     shipping, fees or duty. A refund of tax has to be complete. Regulatory fees are refunded on a line only.
-//   - An invoice is refunded by Order.InvoiceID alone. The list cannot be asked for an invoice, so that nothing can be
+//   - An invoice is refunded by Order.InvoiceID alone. The list cannot be asked for an invoice, so nothing can be
 //     looked up before paying: it takes Config.NoLookup, and with it a journal.
-//   - 429 is answered before the request reaches anything that could act on it, and is sent again.
+//   - 429 is the response before the request reaches anything that could act on it, so it is sent again.
 //
 // # Which words move money
 //
@@ -41,17 +42,19 @@
 //
 // Beyond the documents this package assumes that:
 //
-//   - ids are 128 visible ASCII characters at the most, without / \ ? # and %;
-//   - a refund that two listings do not show 5 minutes after it was last sent was not made, unless the order has less
-//     left than its listed refunds explain;
+//   - ids are at most 128 visible ASCII characters, without / \ ? # and %;
+//   - a refund that two listings do not show, a minute apart and later than Options.AbsenceAfter after it was last sent,
+//     was not made, unless the order has less left than its listed refunds explain, or is not found, or one that has not
+//     failed could be this one and carries no key;
+//   - what is hidden from the list turns up within a day, or is for a person;
 //   - a documented 4xx status with Digital River's error object is a definite refusal; 408 and 409, for which no cause is
 //     documented, and the same statuses without the object leave the outcome unknown;
 //   - the filters createdTime, amount and refundedAmount work in this version, whose page does not list them; Refunds
 //     also compares the times itself;
 //   - hasMore goes by the direction of the paging;
 //   - a request names either an order or an invoice, and with items no type of its own;
-//   - clocks are less than an hour apart (only for resolving a refund of an invoice);
+//   - clocks are less than an hour apart (only for resolving);
 //   - the id of an order's item is its member id;
 //   - the timestamp of a signature is in seconds or in milliseconds, whichever makes it a date of our times;
-//   - 30 s, as the Salesforce cartridge waits, are enough for an answer.
+//   - 10 s to connect, and the 30 s that the Salesforce cartridge waits for a response, are enough.
 package digitalriver

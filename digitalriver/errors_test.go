@@ -3,7 +3,11 @@ package digitalriver_test
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 
@@ -18,8 +22,9 @@ import (
 // TestErrors has every documented status and code, and what is met beside them.
 func TestErrors(t *testing.T) {
 	const (
-		html  = "\x00html"
-		empty = "\x00empty"
+		html    = "\x00html"
+		empty   = "\x00empty"
+		foreign = "\x00foreign"
 	)
 	type row struct {
 		status          int
@@ -52,8 +57,8 @@ func TestErrors(t *testing.T) {
 		{409, "quantity_too_large", "", refund.ErrConflict, refund.OutcomeUnknown, refund.AdviceResolve},
 		{409, "order_not_submitted", "", refund.ErrConflict, refund.OutcomeUnknown, refund.AdviceResolve},
 		{409, empty, "", refund.ErrConflict, refund.OutcomeUnknown, refund.AdviceResolve},
-		{429, "too_many_requests", "", refund.ErrRateLimited, refund.OutcomeNotSent, refund.AdviceWait},
-		{429, html, "", refund.ErrRateLimited, refund.OutcomeNotSent, refund.AdviceWait},
+		{429, "too_many_requests", "", refund.ErrRateLimited, refund.OutcomeRejected, refund.AdviceWait},
+		{429, html, "", refund.ErrRateLimited, refund.OutcomeUnknown, refund.AdviceResolve},
 		{500, "internal_server_error", "", refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{500, "invalid_parameter", "currency", refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
 		{500, empty, "", refund.ErrUnavailable, refund.OutcomeUnknown, refund.AdviceResolve},
@@ -66,6 +71,10 @@ func TestErrors(t *testing.T) {
 		{400, empty, "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{401, html, "", refund.ErrUnauthorized, refund.OutcomeUnknown, refund.AdviceResolve},
 		{403, html, "", refund.ErrForbidden, refund.OutcomeUnknown, refund.AdviceResolve},
+		{400, foreign, "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
+		{401, foreign, "", refund.ErrUnauthorized, refund.OutcomeUnknown, refund.AdviceResolve},
+		{403, foreign, "", refund.ErrForbidden, refund.OutcomeUnknown, refund.AdviceResolve},
+		{404, foreign, "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{413, html, "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{415, "bad_request", "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 		{422, "invalid_amount", "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
@@ -95,7 +104,7 @@ func TestErrors(t *testing.T) {
 	}
 	covered := map[string]bool{}
 	for _, tt := range rows {
-		covered[tt.code] = true
+		covered[tt.code], covered[tt.parameter] = true, true
 		t.Run(fmt.Sprintf("%d %q %s", tt.status, tt.code, tt.parameter), func(t *testing.T) {
 			code := tt.code
 			body := fmt.Sprintf(`{"type":"some_type","errors":[{"code":%q,"parameter":%q,"message":"in words"}]}`, tt.code, tt.parameter)
@@ -104,6 +113,8 @@ func TestErrors(t *testing.T) {
 				code, body = "", `<html><title>Attention Required!</title></html>`
 			case empty:
 				code, body = "", ""
+			case foreign: // RFC 9457, of a gateway
+				code, body = "", `{"type":"about:blank","title":"No","status":403,"errors":[{"detail":"no"}]}`
 			}
 			synctest.Test(t, func(t *testing.T) {
 				client := newClient(t, &wiretest.Transport{
@@ -133,9 +144,37 @@ func TestErrors(t *testing.T) {
 			})
 		})
 	}
-	for _, code := range wiretest.Constants(t, "errors.go", "ErrorCode") {
-		assert.True(t, covered[code], "no row for code %q", code)
+	for _, code := range append(wiretest.Constants(t, "errors.go", "ErrorCode"), cases(t, "errors.go", "badRequest")...) {
+		assert.True(t, covered[code], "no row for %q", code)
 	}
+}
+
+// cases returns the codes and parameters that a function of a file switches by.
+func cases(t *testing.T, file, function string) (values []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	require.NoError(t, err)
+	for _, decl := range parsed.Decls {
+		if f, ok := decl.(*ast.FuncDecl); !ok || f.Name.Name != function {
+			continue
+		}
+		ast.Inspect(decl, func(n ast.Node) bool {
+			clause, ok := n.(*ast.CaseClause)
+			if !ok {
+				return true
+			}
+			for _, expr := range clause.List {
+				if lit, ok := expr.(*ast.BasicLit); ok {
+					value, err := strconv.Unquote(lit.Value)
+					require.NoError(t, err)
+					values = append(values, value)
+				}
+			}
+			return true
+		})
+	}
+	require.NotEmpty(t, values)
+	return values
 }
 
 func TestSeveralErrors(t *testing.T) {

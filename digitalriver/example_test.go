@@ -14,7 +14,7 @@ import (
 func Example() {
 	sim := digitalrivertest.New() // stands in for Digital River
 	order := sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
-	client, err := digitalriver.New(sim.Config())
+	client, err := sim.Client(refund.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func Example() {
 func Example_states() {
 	ctx := context.Background()
 	sim := digitalrivertest.New()
-	client, err := digitalriver.New(sim.Config())
+	client, err := sim.Client(refund.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,30 +1,18 @@
 package digitalriver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
-	"strconv"
+	"slices"
 	"time"
-	"unicode/utf8"
 
+	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
-)
-
-const (
-	opRefund = "refund"
-
-	keyMember = "idempotency_key" // of the metadata: what a refund is found by
-	rateLimit = 250               // a second, per live key; test keys have 25 (rate limiting page)
-
-	// Assumptions, see the package comment.
-	maxID     = 128
-	readLag   = 5 * time.Minute
-	clockSkew = time.Hour
-	// giveUp is how long a refund that hides from the list is waited for.
-	giveUp = 24 * time.Hour
 )
 
 var (
@@ -34,100 +22,69 @@ var (
 	_ refund.Resolver = (*Client)(nil)
 )
 
-func capabilities(noLookup bool) refund.Capabilities {
-	repeat := refund.RepeatFound
-	if noLookup {
-		repeat = refund.RepeatRefundsAgain
-	}
-	return refund.Capabilities{
-		Provider: provider,
-		Partial:  true,
-		Several:  true,
-		Capped:   true,
-		Repeat:   repeat,
-		Resolve:  refund.ResolveByMarker,
+// Capabilities implements refund.Refunder.
+func (c *Client) Capabilities() refund.Capabilities {
+	caps := c.http.Describe(refund.Capabilities{
+		Partial:         true,
+		MultipleRefunds: true,
+		RejectsExcess:   true,
+		Repeat:          refund.RepeatFound,
+		ResolvedBy:      refund.ResolvedByMarker,
+		Reads:           true,
+		Lists:           refund.ListsByTime,
 		Parts: []refund.Part{
 			refund.PartShipping, refund.PartTax, refund.PartDuty, refund.PartImporterTax,
 			refund.PartFee, // of a line only
 		},
-		Lines:          true,
-		Reason:         true,
-		Metadata:       true,
-		ReadLag:        readLag,
-		Lengths:        map[string]int{"reason": maxReason, "metadata": maxValue},
-		ConnectTimeout: connectTimeout,
-		WriteTimeout:   writeTimeout,
-		ReadTimeout:    readTimeout,
-		RateLimit:      rateLimit,
+		RefundsLines: true,
+		Reason:       true,
+		Metadata:     true,
+		RateLimit:    rateLimit,
+	})
+	if c.noLookup {
+		caps.Repeat = refund.RepeatRefundsAgain
 	}
+	if c.test {
+		caps.Target += " (test)"
+	}
+	return caps
 }
 
-// Capabilities implements refund.Refunder.
-func (c *Client) Capabilities() refund.Capabilities { return c.caps }
-
 // Refund implements refund.Refunder. Order.ID is Digital River's order id; with Config.NoLookup an Order.InvoiceID without
-// it refunds an invoice. Line is the id of an item. Reason has 64 characters at the most, Metadata 19 pairs; longer ones
-// are refused, not cut.
+// it refunds an invoice. Line is the id of an item. Reason has at most 64 characters, Metadata at most 19 pairs; longer
+// ones are refused, not cut.
 //
 // It first looks for a refund with the key, and returns the one it finds, a failed one too. The refund that it makes is
 // pending, or needs action.
 func (c *Client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
-	native, err := c.native(&req)
+	op := c.http.Op("refund", refund.Attempt{Request: req})
+	native, err := c.native(op)
 	if err != nil {
 		return nil, err
 	}
-	if native.OrderID == "" && !c.noLookup {
-		return nil, httpx.Invalid(provider, opRefund, "Order.InvoiceID", "is set without ID; refunds cannot be looked up by invoice: set Config.NoLookup, and use a journal")
-	}
-	a := refund.Attempt{Request: req}
 	if !c.noLookup {
-		got, err := c.lookUp(ctx, a, native)
-		if got != nil || err != nil {
+		if native.OrderID == "" {
+			return nil, op.Invalid("Order.InvoiceID", "is set without ID; refunds cannot be looked up by invoice: set Config.NoLookup, and use a journal")
+		}
+		if got, err := decide.Before(ctx, op, c.look); got != nil || err != nil {
 			return got, err
 		}
 	}
-	answer, res, err := c.createRefund(ctx, native, a)
-	if err != nil {
-		return nil, err
-	}
-	got := common(req.Order, answer)
-	got.IdempotencyKey, got.Raw = req.IdempotencyKey, res.Body
-	if answer.states() && got.Amount != req.Amount {
-		e := res.Unreadable("Digital River answers with a refund of another amount, " + got.Amount.String())
-		e.Kind = refund.KindConflict
-		return nil, e
-	}
-	return got, nil
+	return c.send(ctx, op, native)
 }
 
-// native checks and converts a request.
-func (c *Client) native(req *refund.Request) (*RefundRequest, error) {
+// native checks and converts the request of op.
+func (c *Client) native(op *httpx.Op) (*RefundRequest, error) {
+	req := &op.Attempt.Request
 	if err := c.caps.Check(*req); err != nil {
 		return nil, err
 	}
-	bad := func(field, problem string) error {
-		e := httpx.Invalid(provider, opRefund, field, problem)
-		e.IdempotencyKey = req.IdempotencyKey
-		return e
-	}
-	field, id := "Order.ID", ID(req.Order.ID)
-	if id == "" {
-		field, id = "Order.InvoiceID", ID(req.Order.InvoiceID)
-	} else if req.Order.InvoiceID != "" {
-		return nil, bad("Order.InvoiceID", "is set beside ID; a refund is of an order or of an invoice: set one of them")
-	}
-	if id == "" {
-		return nil, bad("Order.ID", "is empty; it is the order's id at Digital River")
-	}
-	if err := checkID(opRefund, field, id); err != nil {
-		return nil, bad(field, httpx.Problem(err))
-	}
-	if _, taken := req.Metadata[keyMember]; taken {
-		return nil, bad("Metadata", "has the member "+keyMember+", which carries the key")
+	if err := checkOrder(op, req.Order); err != nil {
+		return nil, err
 	}
 	typ, ok := refundType(req.Part, req.Line != "")
 	if !ok {
-		return nil, bad("Part", "is "+strconv.Quote(string(req.Part))+"; of a line its shipping, fee or duty can be refunded, of an order its shipping, tax, duty or importer_tax")
+		return nil, op.Invalid("Part", "is %q; of a line its shipping, fee or duty can be refunded, of an order its shipping, tax, duty or importer_tax", req.Part)
 	}
 	native := &RefundRequest{
 		OrderID: ID(req.Order.ID), InvoiceID: ID(req.Order.InvoiceID), Currency: req.Amount.Currency(), Reason: req.Reason,
@@ -136,24 +93,34 @@ func (c *Client) native(req *refund.Request) (*RefundRequest, error) {
 	if req.Line == "" {
 		native.Amount, native.Type = NumberOf(req.Amount), typ
 	} else {
-		if err := checkID(opRefund, "Line", ID(req.Line)); err != nil {
-			return nil, bad("Line", httpx.Problem(err))
+		if err := checkID(op, "Line", ID(req.Line)); err != nil {
+			return nil, err
 		}
 		native.Items = []ItemRequest{{ItemID: ID(req.Line), Amount: NumberOf(req.Amount), Type: typ}}
+	}
+	if _, taken := req.Metadata[keyMember]; taken {
+		return nil, op.Invalid("Metadata", "has the member %s, which carries the key", keyMember)
 	}
 	for name, value := range req.Metadata {
 		native.Metadata[name] = value
 	}
 	if len(native.Metadata) > maxPairs {
-		return nil, bad("Metadata", "has "+strconv.Itoa(len(req.Metadata))+" pairs; 19 are allowed, and the key is the twentieth")
+		return nil, op.Invalid("Metadata", "has %d pairs; %d are allowed, and one more carries the key", len(req.Metadata), maxPairs-1)
 	}
-	if problem := native.Metadata.problem(); problem != "" {
-		return nil, bad("Metadata", problem)
+	if err := native.Metadata.check(op); err != nil {
+		return nil, err
 	}
-	if n := utf8.RuneCountInString(req.Reason); n > maxReason {
-		return nil, bad("Reason", "has "+strconv.Itoa(n)+" characters; 64 are allowed")
+	return native, checkReason(op, req.Reason)
+}
+
+func checkOrder(op *httpx.Op, order refund.Order) error {
+	switch {
+	case order.ID != "" && order.InvoiceID != "":
+		return op.Invalid("Order.InvoiceID", "is set, and so is ID; a refund is of an order or of an invoice: set one of them")
+	case order.InvoiceID != "":
+		return checkID(op, "Order.InvoiceID", ID(order.InvoiceID))
 	}
-	return native, nil
+	return checkID(op, "Order.ID", ID(order.ID))
 }
 
 // refundType translates a part; ok is false if there is none like it.
@@ -176,115 +143,175 @@ func refundType(part refund.Part, ofLine bool) (typ RefundType, ok bool) {
 	}
 }
 
-// lookUp looks for a refund with the key before anything is sent; nil if there is none.
-func (c *Client) lookUp(ctx context.Context, a refund.Attempt, native *RefundRequest) (*refund.Refund, error) {
-	req := &a.Request
-	seen, err := c.survey(ctx, opRefund, a)
+// send sends the request of op.
+func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) (*refund.Refund, error) {
+	req := &op.Attempt.Request
+	made, res, err := c.create(ctx, op, native)
 	if err != nil {
-		var e *refund.Error
-		if errors.As(err, &e) {
-			e.Outcome, e.IdempotencyKey = refund.OutcomeNotSent, req.IdempotencyKey
-			e.Message = "looking for the key before paying: " + e.Message
-		}
 		return nil, err
 	}
-	if seen.marked == nil {
-		return nil, nil
+	got := common(op, req.Order, made)
+	switch {
+	case made.isOfAnother(req.Order):
+		return nil, res.Conflict("the response is a refund of another order or invoice")
+	case made.states() && got.Amount != req.Amount:
+		return nil, res.Conflict("the response is a refund of another amount, %s", got.Amount)
+	case got.IdempotencyKey != "" && got.IdempotencyKey != req.IdempotencyKey:
+		return nil, res.Conflict("the response is a refund with another key")
 	}
-	got := common(req.Order, seen.marked)
-	got.IdempotencyKey = req.IdempotencyKey
-	if seen.several {
-		got.Warnings = append(got.Warnings, "several refunds carry this key")
-	}
-	if other := native.differs(seen.marked); other != "" {
-		return nil, &refund.Error{
-			Provider: provider, Op: opRefund, Kind: refund.KindConflict, Outcome: refund.OutcomeNotSent,
-			Field: "IdempotencyKey", IdempotencyKey: req.IdempotencyKey,
-			Message: "was used before, for refund " + got.ID + " of another " + other + "; a new refund needs a new key",
-		}
-	}
+	got.IdempotencyKey, got.Raw = req.IdempotencyKey, res.Body
 	return got, nil
 }
 
-// survey is what the refunds of an order say about a key.
-type survey struct {
-	marked  *Refund // carries it; one that has not failed, if there are several
-	several bool
-	taken   refund.Money // by all refunds that have not failed; the zero Money if one of them does not say
-}
-
-func (c *Client) survey(ctx context.Context, op string, a refund.Attempt) (survey, error) {
-	f := RefundFilter{OrderID: ID(a.Request.Order.ID)}
-	if f.OrderID == "" && !a.FirstSent.IsZero() { // of an invoice, which there is no filter for
-		f.CreatedTime.Gte = a.FirstSent.Add(-clockSkew)
+// look implements decide.Look: it searches the order's refunds for the key. An invoice has no list of its own, so its
+// refund is searched for in that of the account.
+func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, err error) {
+	a := &op.Attempt
+	native, err := c.native(op)
+	if err != nil {
+		return seen, err
 	}
-	var s survey
-	s.taken, _ = a.Request.Amount.Sub(a.Request.Amount) //nolint:errcheck // zero, in its own currency
-	for r, err := range c.listRefunds(ctx, op, f, a) {
+	since := a.FirstSent.Add(-clockSkew)
+	f := RefundFilter{OrderID: native.OrderID}
+	if f.OrderID == "" && !a.FirstSent.IsZero() {
+		f.CreatedTime.Gte = since
+	}
+	var marked []*Refund     // with the key
+	var taken []refund.Money // by the order's refunds that have not failed
+	for r, err := range c.list(ctx, op, f) {
 		if err != nil {
-			return s, err
+			return seen, err
 		}
-		over := r.State == StateFailed || r.State == StateExpired
-		if r.key() == a.Request.IdempotencyKey {
-			s.several = s.marked != nil
-			if s.marked == nil || !over {
-				s.marked = r
-			}
+		key, other := r.key(), native.differs(r)
+		switch {
+		case key == a.Request.IdempotencyKey && other != "":
+			seen.Clash = fmt.Sprintf("refund %.64q, of another %s, carries the key", r.ID, other)
+		case key == a.Request.IdempotencyKey:
+			marked = append(marked, r)
+		case key == "" && other == "" && !r.failed() && (r.CreatedTime.IsZero() || !r.CreatedTime.Before(since)):
+			// Whether every list shows the metadata is not documented.
+			seen.Doubt = fmt.Sprintf("refund %.64q carries no key and may be this one", r.ID)
 		}
-		if !over {
-			amount := r.Refunded()
-			if r.State != StateSucceeded || amount.IsZero() {
-				amount = r.Requested()
-			}
-			s.taken, _ = s.taken.Add(amount) //nolint:errcheck // the zero Money then
+		if !r.failed() && !r.isOfAnother(a.Request.Order) {
+			taken = append(taken, r.taken())
 		}
 	}
-	return s, nil
-}
-
-// key is the idempotency key that a refund carries; "" if it was made without one. All digits may come back as a number.
-func (r *Refund) key() string {
-	switch v := r.Metadata[keyMember].(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
+	if len(marked) > 0 {
+		var clash string
+		seen.Refund, clash = choose(op, marked)
+		seen.Clash = cmp.Or(clash, seen.Clash)
 	}
-	return ""
+	// Absence counts only when it is known when the refund was last sent.
+	if seen == (decide.Sighting{}) && !a.LastSent.IsZero() && native.OrderID != "" {
+		seen.Doubt, seen.Again, err = c.hidden(ctx, op, taken)
+	}
+	return seen, err
 }
 
-// differs says in what a refund is another one than req asks for; "" if in nothing that it states.
-func (req *RefundRequest) differs(r *Refund) string {
-	other := func(asked, found ID) bool { return asked != "" && found != "" && asked != found }
-	wanted, ofItem := req.Amount, len(req.Items) > 0
-	if ofItem {
-		wanted = req.Items[0].Amount
+// choose returns the refund of op among those with its key, newest first, and why there is more than one. Those that
+// failed have paid nothing, so they do not count where there is another.
+func choose(op *httpx.Op, marked []*Refund) (got *refund.Refund, clash string) {
+	live := slices.DeleteFunc(slices.Clone(marked), (*Refund).failed)
+	got = common(op, op.Attempt.Request.Order, slices.Concat(live, marked)[0])
+	switch {
+	case len(live) > 1:
+		clash = fmt.Sprintf("refunds %.64q and %.64q both carry the key", live[0].ID, live[1].ID)
+	case len(marked) > 1:
+		got.Warnings = append(got.Warnings, "another refund with this key has failed")
+	}
+	return got, clash
+}
+
+// hidden returns why the refund of op may exist although the order's list does not show it, and when to look again. taken
+// is what the listed refunds take.
+func (c *Client) hidden(ctx context.Context, op *httpx.Op, taken []refund.Money) (doubt string, again time.Time, err error) {
+	a := &op.Attempt
+	o, err := c.order(ctx, op, ID(a.Request.Order.ID))
+	switch {
+	case errors.Is(err, refund.ErrOrderNotFound):
+		return "the order is not found: the credentials may be those of another account", time.Time{}, nil
+	case err != nil:
+		return "", time.Time{}, err
+	case !o.hides(taken, a.Request.Amount):
+		return "", time.Time{}, nil
+	}
+	if again = time.Now().Add(recheck); !again.Before(a.LastSent.Add(giveUp)) {
+		again = time.Time{}
+	}
+	return "the order has less left than its refunds explain: one may be hidden, and this one may be it", again, nil
+}
+
+// hides reports whether the order has given away more than taken, so much more that amount could be in it. Available
+// amounts count pending refunds (issuing refunds page). Where an amount is not stated, there is nothing to tell by.
+func (o *Order) hides(taken []refund.Money, amount refund.Money) bool {
+	explained, sumErr := refund.Sum(append(taken, o.AvailableToRefund())...)
+	rest, subErr := o.CapturedAmount.money(o.Currency).Sub(explained)
+	enough, cmpErr := rest.Cmp(amount)
+	return errors.Join(sumErr, subErr, cmpErr) == nil && enough >= 0
+}
+
+// GetRefund implements refund.Getter. ref.Order may be empty; if it is not, the refund must be of that order.
+func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	op := c.http.Op("get refund", refund.Attempt{})
+	if err := checkID(op, "ID", ID(ref.ID)); err != nil {
+		return nil, err
+	}
+	r, res, err := c.retrieve(ctx, op, ID(ref.ID))
+	if err != nil {
+		return nil, err
+	}
+	if r.isOfAnother(ref.Order) {
+		return nil, op.Absent("the refund is of another order")
+	}
+	got := common(op, ref.Order, r)
+	got.Raw = res.Body
+	return got, nil
+}
+
+// Refunds implements refund.Lister, newest first. Without q.Order.ID it lists the refunds of all orders.
+func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
+	op := c.http.Op("list refunds", refund.Attempt{})
+	f := RefundFilter{OrderID: ID(q.Order.ID)}
+	f.CreatedTime.Gte, f.CreatedTime.Lt = q.Since.Truncate(time.Millisecond), roundUp(q.Until)
+	for _, s := range []State{StatePending, StatePendingInformation, StateSucceeded, StateFailed, StateExpired} {
+		if q.Status == status(s) {
+			f.State = s
+		}
 	}
 	switch {
-	case other(req.OrderID, r.OrderID) || other(req.InvoiceID, r.InvoiceID):
-		return "order"
-	case r.states() && r.Requested() != wanted.money(req.Currency):
-		return "amount"
-	case ofItem && len(r.Items) > 0:
-		if item := &r.Items[0]; len(r.Items) > 1 || other(req.Items[0].ItemID, item.ItemID) || req.Items[0].Type != item.Type {
-			return "line or part"
-		}
-	// Whether the refund of an order lists items is not documented; that of an item states no amount of its own.
-	case ofItem != (r.Amount == nil) && r.states(), !ofItem && req.Type != r.Type:
-		return "line or part"
+	case q.Order.InvoiceID != "":
+		return httpx.Failed[*refund.Refund](op.Invalid("Order.InvoiceID", "is set; Digital River lists by order only"))
+	case q.Order.ID == "" && q.Order != (refund.Order{}):
+		return httpx.Failed[*refund.Refund](op.Invalid("Order.ID", "is empty; Digital River lists by no other id"))
+	case q.Status != "" && f.State == "":
+		return httpx.Failed[*refund.Refund](op.Invalid("Status", "is %q; Digital River has pending, needs_action, succeeded, failed and expired", q.Status))
 	}
-	return ""
+	return httpx.Select(q, httpx.Convert(c.list(ctx, op, f), func(r *Refund) *refund.Refund { return common(op, q.Order, r) }))
+}
+
+// roundUp returns the next whole millisecond, which is how exact a date is sent.
+func roundUp(t time.Time) time.Time {
+	if rest := t.Sub(t.Truncate(time.Millisecond)); rest > 0 {
+		return t.Add(time.Millisecond - rest)
+	}
+	return t
+}
+
+// Resolve implements refund.Resolver. It looks for the key in the order's refunds, and at what the order has left: if that
+// is less than the listed refunds explain, one may be hidden, and this one may be it.
+func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	return decide.Resolve(ctx, c.http.Op("resolve", a), c.look)
 }
 
 // common converts a refund of an order; the zero Order means the one that the refund names.
-func common(order refund.Order, r *Refund) *refund.Refund {
+func common(op *httpx.Op, order refund.Order, r *Refund) *refund.Refund {
 	if order == (refund.Order{}) {
 		if order.ID = string(r.OrderID); order.ID == "" {
 			order.InvoiceID = string(r.InvoiceID)
 		}
 	}
 	got := &refund.Refund{
-		ID: string(r.ID), IdempotencyKey: r.key(), Provider: provider, Order: order,
+		ID: string(r.ID), IdempotencyKey: r.key(), Provider: op.Provider, Account: op.Account, Order: order,
 		Amount:         r.Requested(),
 		Status:         status(r.State),
 		ProviderStatus: string(r.State),
@@ -311,134 +338,60 @@ func status(s State) refund.Status {
 	case StateExpired:
 		return refund.StatusExpired
 	}
+	return refund.StatusUnknown
+}
+
+// keyMember is the member of the metadata that a refund is found by.
+const keyMember = "idempotency_key"
+
+// key is the idempotency key that a refund carries; "" if it was made without one. All digits may come back as a number.
+func (r *Refund) key() string {
+	switch v := r.Metadata[keyMember].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
 	return ""
 }
 
-// GetRefund implements refund.Getter. ref.Order may be empty; if it is not, the refund has to be of that order.
-func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
-	const op = "get refund"
-	r, res, err := c.retrieveRefund(ctx, op, ID(ref.ID))
-	if err != nil {
-		return nil, err
+// failed reports whether a refund has paid nothing, and never will.
+func (r *Refund) failed() bool { return r.State == StateFailed || r.State == StateExpired }
+
+// taken is what a refund takes of what its order has left; the zero Money if it does not say.
+func (r *Refund) taken() refund.Money {
+	if amount := r.Refunded(); r.State == StateSucceeded && !amount.IsZero() {
+		return amount
 	}
-	if asked := (&RefundRequest{OrderID: ID(ref.Order.ID), InvoiceID: ID(ref.Order.InvoiceID)}); asked.differs(r) == "order" {
-		return nil, &refund.Error{
-			Provider: provider, Op: op, Kind: refund.KindOrderNotFound, Outcome: refund.OutcomeRejected,
-			Message: "the refund is of another order",
-		}
-	}
-	got := common(ref.Order, r)
-	got.Raw = res.Body
-	return got, nil
+	return r.Requested()
 }
 
-// Refunds implements refund.Lister, newest first. Without q.Order.ID it lists the refunds of all orders.
-func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
-	const op = "list refunds"
-	f := RefundFilter{OrderID: ID(q.Order.ID)}
-	f.CreatedTime.Gte, f.CreatedTime.Lt = q.Since.Truncate(time.Millisecond), roundUp(q.Until)
-	var wrong error
-	if f.OrderID == "" && q.Order != (refund.Order{}) || q.Order.InvoiceID != "" {
-		wrong = httpx.Invalid(provider, op, "Order", "has another id than ID; Digital River lists by no other")
-	}
-	for _, s := range []State{StatePending, StatePendingInformation, StateSucceeded, StateFailed, StateExpired} {
-		if q.Status == status(s) {
-			f.State = s
-		}
-	}
-	if q.Status != "" && f.State == "" {
-		wrong = httpx.Invalid(provider, op, "Status", "is "+strconv.Quote(string(q.Status))+"; Digital River has pending, needs_action, succeeded, failed and expired")
-	}
-	return func(yield func(*refund.Refund, error) bool) {
-		if wrong != nil {
-			yield(nil, wrong)
-			return
-		}
-		for r, err := range c.ListRefunds(ctx, f) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if created := r.CreatedTime.Time; !created.IsZero() &&
-				(created.Before(q.Since) || !q.Until.IsZero() && !created.Before(q.Until)) {
-				continue
-			}
-			if !yield(common(q.Order, r), nil) {
-				return
-			}
-		}
-	}
+// isOfAnother reports whether a refund names another order or invoice.
+func (r *Refund) isOfAnother(order refund.Order) bool {
+	return differ(ID(order.ID), r.OrderID) || differ(ID(order.InvoiceID), r.InvoiceID)
 }
 
-// roundUp returns the next whole millisecond, which is how exact a date is sent.
-func roundUp(t time.Time) time.Time {
-	if rest := t.Sub(t.Truncate(time.Millisecond)); rest > 0 {
-		return t.Add(time.Millisecond - rest)
-	}
-	return t
-}
+// differ reports whether two ids are both stated and not the same.
+func differ(a, b ID) bool { return a != "" && b != "" && a != b }
 
-// Resolve implements refund.Resolver. It looks for the key in two listings of the order's refunds. That both show none
-// counts 5 minutes after the refund was last sent, unless the order has less left than the listed refunds explain: then
-// one may be hidden, and this one may be it.
-func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	native, err := c.native(&a.Request)
-	if err != nil {
-		return refund.Resolution{}, err
+// differs says in what a refund is not the one that req asks for; "" if in nothing that it states.
+func (req *RefundRequest) differs(r *Refund) string {
+	wanted, ofItem := req.Amount, len(req.Items) > 0
+	if ofItem {
+		wanted = req.Items[0].Amount
 	}
-	for range 2 {
-		seen, err := c.survey(ctx, "resolve", a)
-		if err != nil {
-			return refund.Resolution{}, err
+	switch {
+	case differ(req.OrderID, r.OrderID) || differ(req.InvoiceID, r.InvoiceID):
+		return "order"
+	case r.states() && r.Requested() != wanted.money(req.Currency):
+		return "amount"
+	case ofItem && len(r.Items) > 0:
+		if item := &r.Items[0]; len(r.Items) > 1 || differ(req.Items[0].ItemID, item.ItemID) || req.Items[0].Type != item.Type {
+			return "line or part"
 		}
-		if seen.marked != nil {
-			if other := native.differs(seen.marked); other != "" {
-				return refund.Resolution{Why: "a refund of another " + other + " carries the key: it was used twice"}, nil
-			}
-			return refund.Resolution{
-				Verdict: refund.VerdictApplied, Refund: common(a.Request.Order, seen.marked), Why: "a refund carries the key",
-			}, nil
-		}
-		if until := a.LastSent.Add(readLag); time.Now().Before(until) {
-			return refund.Resolution{NotBefore: until, Why: "no refund carries the key, but the list may lag behind"}, nil
-		}
-		hidden, err := c.hidden(ctx, a, seen.taken)
-		if err != nil {
-			return refund.Resolution{}, err
-		}
-		if hidden {
-			got := refund.Resolution{Why: "no refund carries the key, but the order has less left than its refunds explain"}
-			if again := time.Now().Add(readLag); again.Before(a.LastSent.Add(giveUp)) {
-				got.NotBefore = again
-			}
-			return got, nil
-		}
+	// Whether the refund of an order lists items is not documented; that of an item states no amount of its own.
+	case ofItem != (r.Amount == nil) && r.states(), !ofItem && req.Type != r.Type:
+		return "line or part"
 	}
-	return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "no refund carries the key"}, nil
-}
-
-// hidden reports whether the order has given away more than taken, so much more that the refund of a could be in it.
-// Where the provider does not say enough to tell, it is false. Available amounts count pending refunds (issuing refunds
-// page).
-func (c *Client) hidden(ctx context.Context, a refund.Attempt, taken refund.Money) (bool, error) {
-	if a.Request.Order.ID == "" || taken.IsZero() {
-		return false, nil
-	}
-	o, err := c.order(ctx, "resolve", ID(a.Request.Order.ID), a)
-	if errors.Is(err, refund.ErrOrderNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	gone, err := o.CapturedAmount.money(o.Currency).Sub(o.AvailableToRefund())
-	if err != nil {
-		return false, nil //nolint:nilerr // an amount is not stated
-	}
-	unexplained, err := gone.Sub(taken)
-	if err != nil {
-		return false, nil //nolint:nilerr // another currency than was asked for
-	}
-	enough, err := unexplained.Cmp(a.Request.Amount)
-	return err == nil && enough >= 0, nil
+	return ""
 }

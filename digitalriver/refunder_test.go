@@ -21,50 +21,57 @@ import (
 	"github.com/multirefund/refund-go/refund/refundtest"
 )
 
-// bench is a simulator, a network in front of it, and a client.
-type bench struct {
+// shop is a simulator, a network in front of it, and a client.
+type shop struct {
 	sim    *digitalrivertest.Simulator
 	net    *refundtest.Network
 	client *digitalriver.Client
 	order  refund.Order
 }
 
-func newBench(t *testing.T, change ...func(*digitalriver.Config)) *bench {
+func newShop(t *testing.T, change ...func(*digitalriver.Config)) *shop {
 	t.Helper()
-	b := &bench{sim: digitalrivertest.New()}
-	b.net = refundtest.NewNetwork(refundtest.InMemory(b.sim))
-	b.client = newClient(t, b.net, change...)
-	b.order = b.sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
-	return b
+	s := &shop{sim: digitalrivertest.New()}
+	s.net = refundtest.NewNetwork(refundtest.InMemory(s.sim))
+	s.client = newClient(t, s.net, change...)
+	s.order = s.sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
+	return s
 }
 
-func (b *bench) request(key, amount string) refund.Request {
-	return refund.Request{IdempotencyKey: key, Order: b.order, Amount: refund.MustParseMoney(amount, "USD")}
+func (s *shop) request(key, amount string) refund.Request {
+	return refund.Request{IdempotencyKey: key, Order: s.order, Amount: refund.MustParseMoney(amount, "USD")}
 }
 
 // lose makes a refund that meets a fault.
-func (b *bench) lose(t *testing.T, req refund.Request, fault refundtest.Fault) refund.Attempt {
+func (s *shop) lose(t *testing.T, req refund.Request, fault refundtest.Fault) refund.Attempt {
 	t.Helper()
-	b.net.Always(fault)
-	defer b.net.Always("")
-	_, err := b.client.Refund(t.Context(), req)
+	s.net.Always(fault)
+	defer s.net.Always("")
+	_, err := s.client.Refund(t.Context(), req)
 	var e *refund.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	return e.Attempt
 }
 
-// resolve waits until the attempt is old enough for absence to count, and resolves it.
-func (b *bench) resolve(t *testing.T, attempt refund.Attempt) refund.Resolution {
+// settle resolves an attempt until it is known or a person has to look, as a careful caller does.
+func settle(t *testing.T, client *digitalriver.Client, attempt refund.Attempt) refund.Resolution {
 	t.Helper()
-	<-time.After(time.Until(attempt.LastSent.Add(5 * time.Minute)))
-	got, err := b.client.Resolve(t.Context(), attempt)
-	require.NoError(t, err)
-	return got
+	for range 300 {
+		got, err := client.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		if got.Verdict != refund.VerdictUndetermined || got.NotBefore.IsZero() {
+			return got
+		}
+		attempt = got.Attempt
+		<-time.After(time.Until(got.NotBefore))
+	}
+	require.FailNow(t, "never resolved")
+	return refund.Resolution{}
 }
 
-func (b *bench) writes() (n int) {
-	for _, req := range b.net.Requests() {
+func (s *shop) writes() (n int) {
+	for _, req := range s.net.Requests() {
 		if req.Method == http.MethodPost {
 			n++
 		}
@@ -74,60 +81,97 @@ func (b *bench) writes() (n int) {
 
 func TestResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		s := newShop(t)
+		attempt := s.lose(t, s.request("k", "10.00"), refundtest.LostAnswer)
 		assert.Equal(t, 1, attempt.Tries, "it is never sent again")
-		got, err := b.client.Resolve(t.Context(), attempt)
+		got, err := s.client.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
 		assert.Equal(t, "k", got.Refund.IdempotencyKey)
 		assert.Equal(t, attempt.Request.Amount, got.Refund.Amount)
 		assert.Equal(t, refund.StatusPending, got.Refund.Status)
 
-		never := b.lose(t, b.request("never", "10.00"), refundtest.ServerErrorBeforeCommit)
-		got, err = b.client.Resolve(t.Context(), never)
+		never := s.lose(t, s.request("never", "10.00"), refundtest.ServerErrorBeforeCommit)
+		got, err = s.client.Resolve(t.Context(), never)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict, "too early to believe in absence")
-		assert.Equal(t, never.LastSent.Add(5*time.Minute), got.NotBefore)
-		before := len(b.net.Requests())
-		assert.Equal(t, refund.VerdictNotApplied, b.resolve(t, never).Verdict)
-		assert.Len(t, b.net.Requests(), before+4, "two listings, and the order after each")
-		assert.Equal(t, 2, b.writes())
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Equal(t, refund.VerdictNotApplied, settle(t, s.client, never).Verdict)
+		assert.Equal(t, never.LastSent.Add(time.Hour+time.Minute), time.Now(), "two looks, the first of them an hour later")
+		assert.Equal(t, 2, s.writes())
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
-// TestResolveLooksForWhatIsHidden: the order knows of a refund that the list does not show.
+// TestResolveLooksForWhatIsHidden: the order knows of a refund that the list does not show, or the list of one that may be
+// this one.
 func TestResolveLooksForWhatIsHidden(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for name, tt := range map[string]struct {
-			available string
-			hidden    bool
-		}{
-			"all explained":            {`"capturedAmount":100,"availableToRefundAmount":95`, false},
-			"too little for this one":  {`"capturedAmount":100,"availableToRefundAmount":85.01`, false},
-			"enough for this one":      {`"capturedAmount":100,"availableToRefundAmount":85`, true},
-			"not stated":               {`"capturedAmount":null,"availableToRefundAmount":85`, false},
-			"in another currency":      {`"capturedAmount":100,"availableToRefundAmount":85,"currency":"AUD"`, false},
-			"the list does not say it": {`"capturedAmount":100,"availableToRefundAmount":0`, false},
-		} {
-			list := `{"hasMore":false,"data":[{"id":"1","currency":"USD","amount":5,"state":"pending"},{"id":"2","currency":"USD","amount":50,"state":"failed"}]}`
-			if strings.HasPrefix(name, "the list") {
-				list = `{"hasMore":false,"data":[{"id":"1","currency":"USD","state":"pending"}]}`
-			}
-			client := newClient(t, byPath(map[string]string{"/refunds": list, "/orders/1": `{"id":"1","currency":"USD",` + tt.available + `}`}))
-			request := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")}
-			got, err := client.Resolve(t.Context(), refund.Attempt{Request: request, LastSent: time.Now().Add(-time.Hour)})
-			require.NoError(t, err, name)
-			assert.Equal(t, tt.hidden, got.Verdict == refund.VerdictUndetermined, name)
-			assert.Equal(t, tt.hidden, !got.NotBefore.IsZero(), name)
-
-			got, err = client.Resolve(t.Context(), refund.Attempt{Request: request, LastSent: time.Now().Add(-25 * time.Hour)})
-			require.NoError(t, err, name)
-			assert.Equal(t, tt.hidden, got.Verdict == refund.VerdictUndetermined, name)
-			assert.True(t, got.NotBefore.IsZero(), "after a day a person has to look")
-		}
-	})
+	const (
+		five    = `{"id":"1","currency":"USD","amount":5,"state":"pending"}`
+		failed  = `{"id":"2","currency":"USD","amount":50,"state":"failed"}`
+		percent = `{"id":"3","currency":"USD","items":[{"itemId":"7","percent":50}],"state":"pending","metadata":{"idempotency_key":"other"}}`
+		paid    = `{"id":"4","currency":"USD","amount":50,"refundedAmount":5,"state":"succeeded"}`
+		settled = `{"id":"8","currency":"USD","amount":5,"state":"succeeded"}`
+		foreign = `{"id":"5","orderId":"2","currency":"USD","amount":15,"state":"pending"}`
+	)
+	ten := func(members string) string {
+		return `{"id":"6","currency":"USD","amount":10,"state":"pending"` + members + `}`
+	}
+	for name, tt := range map[string]struct {
+		list, order string
+		doubt       bool
+		person      bool // at once
+	}{
+		"all explained":                  {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":95`, false, false},
+		"too little for this one":        {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85.01`, false, false},
+		"enough for this one":            {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"what was paid counts":           {paid, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"or what was asked for":          {settled, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"another order's does not count": {foreign, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"nothing is listed":              {"", `"capturedAmount":100,"availableToRefundAmount":90`, true, false},
+		"nothing is gone":                {"", `"capturedAmount":100,"availableToRefundAmount":100`, false, false},
+		"not stated":                     {five, `"capturedAmount":null,"availableToRefundAmount":85`, false, false},
+		"in another currency":            {five, `"capturedAmount":100,"availableToRefundAmount":85,"currency":"AUD"`, false, false},
+		// What is not stated is not nothing: 100 gone less 5 would leave enough for this one.
+		"the last does not say it":  {five + "," + percent, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
+		"the first does not say it": {percent + "," + five, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
+		"the only one does not":     {percent, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
+		// One without a key may be this one, unless it is from before.
+		"one without a key":          {ten(""), `"capturedAmount":100,"availableToRefundAmount":90`, true, true},
+		"one without an amount":      {`{"id":"7","state":"pending"}`, `"capturedAmount":100,"availableToRefundAmount":90`, true, true},
+		"one made since":             {ten(`,"createdTime":"1999-12-31T21:00:00Z"`), `"capturedAmount":100,"availableToRefundAmount":90`, true, true},
+		"one made before":            {ten(`,"createdTime":"1999-12-31T20:59:59Z"`), `"capturedAmount":100,"availableToRefundAmount":90`, false, false},
+		"one with another key":       {ten(`,"metadata":{"idempotency_key":"other"}`), `"capturedAmount":100,"availableToRefundAmount":90`, false, false},
+		"one of the shipping":        {ten(`,"type":"shipping"`), `"capturedAmount":100,"availableToRefundAmount":90`, false, false},
+		"one that has failed":        {`{"id":"6","currency":"USD","amount":10,"state":"failed"}`, `"capturedAmount":100,"availableToRefundAmount":100`, false, false},
+		"the order is not found":     {"", "", true, true},
+		"the order hides its list":   {five, `"capturedAmount":100,"availableToRefundAmount":0`, true, false},
+		"the order is over-refunded": {"", `"capturedAmount":100,"availableToRefundAmount":-10`, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // it is midnight, 2000-01-01
+				answers := byPath{"/refunds": `{"hasMore":false,"data":[` + tt.list + `]}`}
+				if tt.order != "" {
+					answers["/orders/1"] = `{"id":"1","currency":"USD",` + tt.order + `}`
+				}
+				client := newClient(t, answers)
+				sent := time.Now().Add(-2 * time.Hour)
+				attempt := refund.Attempt{
+					Request:   refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")},
+					FirstSent: sent, LastSent: sent,
+				}
+				got, err := client.Resolve(t.Context(), attempt)
+				require.NoError(t, err)
+				assert.Equal(t, refund.VerdictUndetermined, got.Verdict, "one look is not enough")
+				assert.Equal(t, tt.doubt, got.Attempt.MissedAt.IsZero(), "a doubtful miss does not count")
+				assert.Equal(t, tt.person, got.NotBefore.IsZero())
+				got = settle(t, client, got.Attempt)
+				assert.Equal(t, tt.doubt, got.Verdict == refund.VerdictUndetermined)
+				if tt.doubt && !tt.person {
+					assert.WithinDuration(t, sent.Add(24*time.Hour), time.Now(), 5*time.Minute, "after a day a person has to look")
+				}
+			})
+		})
+	}
 }
 
 // byPath answers by the path of a request, anything else with 404.
@@ -147,18 +191,18 @@ func TestResolveReadsTwice(t *testing.T) {
 		lists := []string{emptyList, marked}
 		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path != "/refunds" {
-				return byPath{}.RoundTrip(req) // the order is unknown: no reason to doubt
+				return byPath{"/orders/1": `{"id":"1"}`}.RoundTrip(req) // it says too little for a doubt
 			}
 			list := lists[0]
 			lists = lists[1:]
 			return byPath{"/refunds": list}.RoundTrip(req)
 		}))
-		got, err := client.Resolve(t.Context(), refund.Attempt{
+		got := settle(t, client, refund.Attempt{
 			Request:  refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")},
 			LastSent: time.Now().Add(-time.Hour),
 		})
-		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict, "one stale listing is not believed")
+		assert.Empty(t, lists)
 	})
 }
 
@@ -170,17 +214,22 @@ func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { ret
 func TestResolveCannotAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		request := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")}
-		attempt := refund.Attempt{Request: request, LastSent: time.Now().Add(-time.Hour)}
+		attempt := refund.Attempt{Request: request, LastSent: time.Now().Add(-time.Hour), Tries: 1}
 		for name, answers := range map[string]byPath{
 			"no list":      {},
 			"odd list":     {"/refunds": `{}`},
 			"odd order":    {"/refunds": emptyList, "/orders/1": `<html>`},
+			"other order":  {"/refunds": emptyList, "/orders/1": `{"id":"2","capturedAmount":10}`},
 			"a list again": {"/refunds": `{"hasMore":true,"data":[{"id":"1"}]}`},
 		} {
 			got, err := newClient(t, answers).Resolve(t.Context(), attempt)
 			require.Error(t, err, name)
 			assert.Equal(t, refund.Resolution{}, got, name)
-			assert.NotEqual(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+			var e *refund.Error
+			require.ErrorAs(t, err, &e, name)
+			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, name)
+			assert.Equal(t, attempt, e.Attempt, name)
+			assert.Equal(t, "k", e.IdempotencyKey, name)
 		}
 	})
 }
@@ -188,24 +237,25 @@ func TestResolveCannotAsk(t *testing.T) {
 // TestAnotherProcess: a second client, which knows the key only, as after a crash between the call and its record.
 func TestAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
-		got, err := newClient(t, b.net).Refund(t.Context(), b.request("k", "10.00"))
+		s := newShop(t)
+		s.lose(t, s.request("k", "10.00"), refundtest.LostAnswer)
+		got, err := newClient(t, s.net).Refund(t.Context(), s.request("k", "10.00"))
 		require.NoError(t, err)
 		assert.Equal(t, "k", got.IdempotencyKey)
-		assert.Equal(t, 1, b.writes())
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.True(t, got.Replayed)
+		assert.Equal(t, 1, s.writes())
+		assert.Len(t, s.sim.Ledger(s.order), 1)
 	})
 }
 
 // TestSameKeyAtOnce: what looks at the same moment pays twice, as the documentation says; every call tells the truth,
 // and the next one says that something is wrong.
 func TestSameKeyAtOnce(t *testing.T) {
-	b := newBench(t)
+	s := newShop(t)
 	var both sync.WaitGroup // have looked
 	both.Add(2)
 	client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, err := b.net.RoundTrip(req)
+		resp, err := s.net.RoundTrip(req)
 		if req.Method == http.MethodGet {
 			both.Done()
 			both.Wait()
@@ -215,79 +265,90 @@ func TestSameKeyAtOnce(t *testing.T) {
 	var calls sync.WaitGroup
 	for range 2 {
 		calls.Go(func() {
-			_, err := client.Refund(t.Context(), b.request("k", "10.00"))
+			_, err := client.Refund(t.Context(), s.request("k", "10.00"))
 			assert.NoError(t, err)
 		})
 	}
 	calls.Wait()
-	assert.Len(t, b.sim.Ledger(b.order), 2)
-	got, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+	assert.Len(t, s.sim.Ledger(s.order), 2)
+	_, err := s.client.Refund(t.Context(), s.request("k", "10.00"))
+	require.ErrorIs(t, err, refund.ErrDuplicate)
+	assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+	got, err := s.client.Resolve(t.Context(), refund.Attempt{Request: s.request("k", "10.00"), Tries: 1})
 	require.NoError(t, err)
-	assert.Len(t, got.Warnings, 1)
-	assert.Len(t, b.sim.Ledger(b.order), 2)
+	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+	assert.True(t, got.NotBefore.IsZero(), "a person has to look")
+	assert.Len(t, s.sim.Ledger(s.order), 2)
 }
 
 func TestLookUpReadsAllPages(t *testing.T) {
-	b := newBench(t)
-	first, err := b.client.Refund(t.Context(), b.request("k", "1.00"))
+	s := newShop(t)
+	first, err := s.client.Refund(t.Context(), s.request("k", "1.00"))
 	require.NoError(t, err)
 	for i := range 99 {
 		req := nativeRequest()
-		req.OrderID, req.Amount = digitalriver.ID(b.order.ID), number("0.01")
+		req.OrderID, req.Amount = digitalriver.ID(s.order.ID), number("0.01")
 		if i%2 == 0 {
 			req.Metadata = digitalriver.Metadata{"idempotency_key": []string{"k-", "K", "kk"}[i%3]}
 		}
-		_, err := b.client.CreateRefund(t.Context(), req)
+		_, err := s.client.CreateRefund(t.Context(), req)
 		require.NoError(t, err)
 	}
-	_, err = b.client.Refund(t.Context(), b.request("one-more", "0.01")) // the first is on the second page now
+	_, err = s.client.Refund(t.Context(), s.request("one-more", "0.01")) // the first is on the second page now
 	require.NoError(t, err)
-	again, err := b.client.Refund(t.Context(), b.request("k", "1.00"))
+	again, err := s.client.Refund(t.Context(), s.request("k", "1.00"))
 	require.NoError(t, err)
 	assert.Equal(t, first.ID, again.ID)
-	assert.Len(t, b.sim.Ledger(b.order), 101)
+	assert.Len(t, s.sim.Ledger(s.order), 101)
 }
 
 func TestLookUpFindsAnotherRefund(t *testing.T) {
-	b := newBench(t)
-	shop := b.sim.AddPart(b.order, digitalriver.TypeShipping, refund.MustParseMoney("50.00", "USD"))
-	made, err := b.client.Refund(t.Context(), b.request("order", "10.00"))
+	s := newShop(t)
+	item := s.sim.AddPart(s.order, refund.PartShipping, refund.MustParseMoney("50.00", "USD"))
+	made, err := s.client.Refund(t.Context(), s.request("order", "10.00"))
 	require.NoError(t, err)
-	line := b.request("line", "10.00")
-	line.Line, line.Part = shop, refund.PartShipping
-	_, err = b.client.Refund(t.Context(), line)
+	line := s.request("line", "10.00")
+	line.Line, line.Part = item, refund.PartShipping
+	_, err = s.client.Refund(t.Context(), line)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*refund.Request){
 		"amount":            func(r *refund.Request) { r.Amount = refund.MustParseMoney("9.00", "USD") },
 		"currency":          func(r *refund.Request) { r.Amount = refund.MustParseMoney("10.00", "AUD") },
 		"part":              func(r *refund.Request) { r.Part = refund.PartShipping },
-		"line":              func(r *refund.Request) { r.Line = shop },
+		"line":              func(r *refund.Request) { r.Line = item },
 		"line's amount":     func(r *refund.Request) { *r = line; r.Amount = refund.MustParseMoney("9.00", "USD") },
 		"line's part":       func(r *refund.Request) { *r = line; r.Part = refund.PartOrder },
 		"another line":      func(r *refund.Request) { *r = line; r.Line = "8" },
 		"order of the line": func(r *refund.Request) { *r = line; r.Line = "" },
 	} {
-		req := b.request("order", "10.00")
+		req := s.request("order", "10.00")
 		change(&req)
-		_, err := b.client.Refund(t.Context(), req)
-		require.ErrorIs(t, err, refund.ErrConflict, name)
-		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err), name)
-		got, err := b.client.Resolve(t.Context(), refund.Attempt{Request: req})
+		_, err := s.client.Refund(t.Context(), req)
+		require.ErrorIs(t, err, refund.ErrKeyReused, name)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+		assert.Equal(t, refund.AdviceFix, refund.AdviceOf(err), name)
+		got, err := s.client.Resolve(t.Context(), refund.Attempt{Request: req})
 		require.NoError(t, err, name)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict, name)
 		assert.True(t, got.NotBefore.IsZero(), "a person has to look")
 	}
-	assert.Equal(t, 2, b.writes())
-	for key, req := range map[string]refund.Request{made.ID: b.request("order", "10.00"), "": line} {
-		got, err := b.client.Refund(t.Context(), req)
+	assert.Equal(t, 2, s.writes())
+	for key, req := range map[string]refund.Request{made.ID: s.request("order", "10.00"), "": line} {
+		got, err := s.client.Refund(t.Context(), req)
 		require.NoError(t, err)
 		assert.Contains(t, got.ID, key)
 	}
 
-	// An answer that ignores the filter.
+	// A response that ignores the filter, and one with another item too.
 	client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[{"id":"1","orderId":2,"currency":"USD","amount":10,"metadata":{"idempotency_key":7}}]}`})
-	_, err = client.Refund(t.Context(), b.request("7", "10.00"))
-	require.ErrorIs(t, err, refund.ErrConflict)
+	_, err = client.Refund(t.Context(), s.request("7", "10.00"))
+	require.ErrorIs(t, err, refund.ErrKeyReused)
+	client = newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[{"id":"1","currency":"USD","metadata":{"idempotency_key":"7"},
+		"items":[{"itemId":"1","amount":4},{"itemId":"2","amount":6}]}]}`})
+	line = s.request("7", "10.00")
+	line.Line = "1"
+	_, err = client.Refund(t.Context(), line)
+	require.ErrorIs(t, err, refund.ErrKeyReused)
 }
 
 // TestLookUpFails: what cannot be looked up is not sent.
@@ -315,56 +376,120 @@ func TestLookUpFails(t *testing.T) {
 	}
 }
 
-// TestLookUpPrefersWhatIsPaid: a key on two refunds, of which one has failed.
-func TestLookUpPrefersWhatIsPaid(t *testing.T) {
-	const list = `{"hasMore":false,"data":[{"id":"%s","state":"%s","metadata":{"idempotency_key":"k"}},{"id":"%s","state":"%s","metadata":{"idempotency_key":"k"}}]}`
-	for _, body := range []string{fmt.Sprintf(list, "failed", "failed", "paid", "succeeded"), fmt.Sprintf(list, "paid", "pending", "failed", "expired")} {
-		got, err := newClient(t, byPath{"/refunds": body}).Refund(t.Context(), refund.Request{
-			IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD"),
-		})
-		require.NoError(t, err)
-		assert.Equal(t, "paid", got.ID)
-		assert.Len(t, got.Warnings, 1)
+// TestKeyOnSeveralRefunds: what failed paid nothing, what did not fail paid.
+func TestKeyOnSeveralRefunds(t *testing.T) {
+	one := func(id, state, amount string) string {
+		return fmt.Sprintf(`{"id":%q,"state":%q,"currency":"USD","amount":%s,"metadata":{"idempotency_key":"k"}}`, id, state, amount)
+	}
+	for name, tt := range map[string]struct {
+		list []string
+		id   string
+		kind error
+	}{
+		"failed, then paid": {[]string{one("paid", "succeeded", "10"), one("failed", "failed", "10")}, "paid", nil},
+		"paid, then lapsed": {[]string{one("lapsed", "expired", "10"), one("paid", "pending", "10")}, "paid", nil},
+		"both failed":       {[]string{one("newer", "failed", "10"), one("older", "failed", "10")}, "newer", nil},
+		"both paid":         {[]string{one("a", "pending", "10"), one("b", "succeeded", "10")}, "", refund.ErrDuplicate},
+		"one fits":          {[]string{one("a", "pending", "10"), one("b", "succeeded", "9")}, "", refund.ErrDuplicate},
+		"both paid, and more": {
+			[]string{one("a", "pending", "10"), one("b", "succeeded", "9"), one("c", "succeeded", "10")}, "", refund.ErrDuplicate,
+		},
+		"none fits":   {[]string{one("a", "pending", "8"), one("b", "succeeded", "9")}, "", refund.ErrKeyReused},
+		"failed, too": {[]string{one("a", "failed", "9")}, "", refund.ErrKeyReused},
+	} {
+		client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[` + strings.Join(tt.list, ",") + `]}`})
+		req := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")}
+		got, err := client.Refund(t.Context(), req)
+		found, errResolve := client.Resolve(t.Context(), refund.Attempt{Request: req, LastSent: time.Now(), Tries: 1})
+		require.NoError(t, errResolve, name)
+		if tt.kind != nil {
+			require.ErrorIs(t, err, tt.kind, name)
+			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+			assert.Equal(t, refund.VerdictUndetermined, found.Verdict, name)
+			assert.True(t, found.NotBefore.IsZero(), name)
+			continue
+		}
+		require.NoError(t, err, name)
+		assert.Equal(t, tt.id, got.ID, name)
+		assert.True(t, got.Replayed, name)
+		assert.Len(t, got.Warnings, 1, name)
+		assert.Equal(t, refund.VerdictApplied, found.Verdict, name)
+		assert.Equal(t, tt.id, found.Refund.ID, name)
 	}
 }
 
 func TestNoLookup(t *testing.T) {
-	b := newBench(t, noLookup)
-	assert.Equal(t, refund.RepeatRefundsAgain, b.client.Capabilities().Repeat)
-	assert.Equal(t, refund.RepeatFound, newClient(t, b.net).Capabilities().Repeat)
+	s := newShop(t, noLookup)
+	assert.Equal(t, refund.RepeatRefundsAgain, s.client.Capabilities().Repeat)
+	assert.Equal(t, refund.RepeatFound, newClient(t, s.net).Capabilities().Repeat)
 	for range 2 {
-		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		_, err := s.client.Refund(t.Context(), s.request("k", "10.00"))
 		require.NoError(t, err)
 	}
-	assert.Len(t, b.net.Requests(), 2)
-	assert.Len(t, b.sim.Ledger(b.order), 2)
+	assert.Len(t, s.net.Requests(), 2)
+	assert.Len(t, s.sim.Ledger(s.order), 2)
 }
 
 func TestInvoices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		_, err := b.client.Refund(t.Context(), refund.Request{
-			IdempotencyKey: "other", Order: b.order, Amount: refund.MustParseMoney("1.00", "USD"),
+		s := newShop(t)
+		_, err := s.client.Refund(t.Context(), refund.Request{
+			IdempotencyKey: "other", Order: s.order, Amount: refund.MustParseMoney("1.00", "USD"),
 		})
 		require.NoError(t, err)
 		<-time.After(48 * time.Hour)
-		order := b.order
-		b.order = b.sim.Invoice(order)
-		before := len(b.net.Requests())
-		_, err = b.client.Refund(t.Context(), b.request("k", "10.00"))
+		order := s.order
+		s.order = s.sim.Invoice(order)
+		before := len(s.net.Requests())
+		_, err = s.client.Refund(t.Context(), s.request("k", "10.00"))
 		require.ErrorIs(t, err, refund.ErrInvalidRequest)
-		assert.Len(t, b.net.Requests(), before)
+		assert.Len(t, s.net.Requests(), before)
 
-		b.client = newClient(t, b.net, noLookup)
-		attempt := b.lose(t, b.request("k", "10.00"), refundtest.LostAnswer)
-		got := b.resolve(t, attempt)
+		s.client = newClient(t, s.net, noLookup)
+		attempt := s.lose(t, s.request("k", "10.00"), refundtest.LostAnswer)
+		got := settle(t, s.client, attempt)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
-		assert.Equal(t, b.order, got.Refund.Order)
-		never := b.lose(t, b.request("never", "10.00"), refundtest.ServerErrorBeforeCommit)
-		assert.Equal(t, refund.VerdictNotApplied, b.resolve(t, never).Verdict)
-		assert.Contains(t, b.net.Requests()[len(b.net.Requests())-1].URL.Query(), "createdTime[gte]")
-		assert.Len(t, b.sim.Ledger(order), 2)
+		assert.Equal(t, s.order, got.Refund.Order)
+		never := s.lose(t, s.request("never", "10.00"), refundtest.ServerErrorBeforeCommit)
+		assert.Equal(t, refund.VerdictNotApplied, settle(t, s.client, never).Verdict)
+		assert.Contains(t, s.net.Requests()[len(s.net.Requests())-1].URL.Query(), "createdTime[gte]")
+		assert.Len(t, s.sim.Ledger(order), 2)
 	})
+}
+
+// TestInvoicesWithoutList: the refund of an invoice is searched for in the list of the account.
+func TestInvoicesWithoutList(t *testing.T) {
+	ten := func(members string) string {
+		return `{"id":"1","currency":"USD","amount":10,"state":"pending"` + members + `}`
+	}
+	for name, tt := range map[string]struct {
+		list    string
+		verdict refund.Verdict
+	}{
+		"nothing":              {"", refund.VerdictNotApplied},
+		"the key":              {ten(`,"orderId":"1","metadata":{"idempotency_key":"k"}`), refund.VerdictApplied},
+		"the key, elsewhere":   {ten(`,"invoiceId":"inv_2","metadata":{"idempotency_key":"k"}`), refund.VerdictUndetermined},
+		"none, perhaps here":   {ten(`,"orderId":"1"`), refund.VerdictUndetermined},
+		"none, elsewhere":      {ten(`,"invoiceId":"inv_2"`), refund.VerdictNotApplied},
+		"none, another amount": {`{"id":"1","currency":"USD","amount":9,"state":"pending"}`, refund.VerdictNotApplied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[` + tt.list + `]}`}, noLookup)
+				got := settle(t, client, refund.Attempt{
+					Request:  refund.Request{IdempotencyKey: "k", Order: refund.Order{InvoiceID: "inv_1"}, Amount: refund.MustParseMoney("10.00", "USD")},
+					LastSent: time.Now(), Tries: 1,
+				})
+				assert.Equal(t, tt.verdict, got.Verdict)
+			})
+		})
+	}
+	client := newClient(t, &wiretest.Transport{Status: http.StatusCreated, Body: ten(`,"invoiceId":"inv_2"`)}, noLookup)
+	_, err := client.Refund(t.Context(), refund.Request{
+		IdempotencyKey: "k", Order: refund.Order{InvoiceID: "inv_1"}, Amount: refund.MustParseMoney("10.00", "USD"),
+	})
+	require.ErrorIs(t, err, refund.ErrConflict)
+	assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "the response is about another invoice")
 }
 
 func TestRefundChecksBeforeSending(t *testing.T) {
@@ -396,23 +521,25 @@ func TestRefundChecksBeforeSending(t *testing.T) {
 		field, _, _ := strings.Cut(name, ":")
 		assert.Equal(t, field, e.Field, name)
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome, name)
+		assert.Equal(t, "k", e.IdempotencyKey, name)
+		assert.Equal(t, "refund", e.Op, name)
 		assert.Empty(t, wire.Dumps, name)
 	}
 }
 
 // TestStates follows refunds over the clock.
 func TestStates(t *testing.T) {
-	b := newBench(t)
+	s := newShop(t)
 	hundred := refund.MustParseMoney("100.00", "USD")
 	accept := func(fate digitalrivertest.Fate, key string) *refund.Refund {
-		b.order = b.sim.AddOrder(hundred)
-		b.sim.SetFate(b.order, fate)
-		got, err := b.client.Refund(t.Context(), b.request(key, "100.00"))
+		s.order = s.sim.AddOrder(hundred)
+		s.sim.SetFate(s.order, fate)
+		got, err := s.client.Refund(t.Context(), s.request(key, "100.00"))
 		require.NoError(t, err)
 		return got
 	}
 	read := func(r *refund.Refund) *refund.Refund {
-		got, err := b.client.GetRefund(t.Context(), refund.Ref{Order: r.Order, ID: r.ID})
+		got, err := s.client.GetRefund(t.Context(), refund.Ref{Order: r.Order, ID: r.ID})
 		require.NoError(t, err)
 		assert.NotEmpty(t, got.Raw)
 		return got
@@ -425,95 +552,133 @@ func TestStates(t *testing.T) {
 	assert.Equal(t, "expired_or_canceled_card", failed.FailureReason)
 	assert.Equal(t, refund.StatusNeedsAction, asks.Status)
 	assert.WithinDuration(t, time.Now().Add(30*24*time.Hour), asks.ExpiresAt, time.Minute)
-	b.sim.Inform(asks.Order)
+	s.sim.Inform(asks.Order)
 	assert.Equal(t, refund.StatusPending, read(asks).Status)
 
-	b.sim.Advance(25 * time.Hour)
+	s.sim.Advance(25 * time.Hour)
 	assert.Equal(t, refund.StatusSucceeded, read(good).Status)
 	assert.Equal(t, refund.StatusFailed, read(bad).Status)
 	assert.Equal(t, refund.StatusSucceeded, read(asks).Status)
 	assert.Equal(t, refund.StatusNeedsAction, read(lapses).Status)
-	b.sim.Advance(30 * 24 * time.Hour)
+	s.sim.Advance(30 * 24 * time.Hour)
 	assert.Equal(t, refund.StatusExpired, read(lapses).Status)
 
-	// The same key is the same refund for ever; with a new one it is sent again, and the money is there.
-	b.order = bad.Order
-	again, err := b.client.Refund(t.Context(), b.request("bad", "100.00"))
+	// The same key is the same refund forever; with a new one it is sent again, and the money is there.
+	s.order = bad.Order
+	again, err := s.client.Refund(t.Context(), s.request("bad", "100.00"))
 	require.NoError(t, err)
 	assert.Equal(t, bad.ID, again.ID)
 	assert.Equal(t, refund.StatusFailed, again.Status)
-	assert.Empty(t, b.sim.Ledger(b.order))
-	b.sim.SetFate(b.order, digitalrivertest.Succeeds)
-	again, err = b.client.Refund(t.Context(), b.request("new", "100.00"))
+	assert.Empty(t, s.sim.Ledger(s.order))
+	s.sim.SetFate(s.order, digitalrivertest.Succeeds)
+	again, err = s.client.Refund(t.Context(), s.request("new", "100.00"))
 	require.NoError(t, err)
 	assert.Equal(t, refund.StatusPending, again.Status)
 }
 
 func TestAvailableAmount(t *testing.T) {
-	b := newBench(t)
+	s := newShop(t)
 	available := func() refund.Money {
-		o, err := b.client.RetrieveOrder(t.Context(), digitalriver.ID(b.order.ID))
+		o, err := s.client.RetrieveOrder(t.Context(), digitalriver.ID(s.order.ID))
 		require.NoError(t, err)
 		return o.AvailableToRefund()
 	}
-	_, err := b.client.Refund(t.Context(), b.request("k", "40.00"))
+	_, err := s.client.Refund(t.Context(), s.request("k", "40.00"))
 	require.NoError(t, err)
 	assert.Equal(t, refund.MustParseMoney("60.00", "USD"), available(), "pending refunds count")
-	_, err = b.client.Refund(t.Context(), b.request("k2", "60.01"))
+	_, err = s.client.Refund(t.Context(), s.request("k2", "60.01"))
 	require.ErrorIs(t, err, refund.ErrAmountExceeded)
 	assert.True(t, digitalriver.HasCode(err, digitalriver.CodeInvalidParameter))
 
-	// Only what was captured can be refunded, and nothing in a dispute.
-	b.order = b.sim.AddDeferredOrder(refund.MustParseMoney("100.00", "USD"), refund.MustParseMoney("10.00", "USD"))
-	_, err = b.client.Refund(t.Context(), b.request("k3", "10.01"))
-	require.ErrorIs(t, err, refund.ErrAmountExceeded)
-	b.sim.Capture(b.order, refund.MustParseMoney("0.01", "USD"))
-	b.sim.SetDispute(b.order, true)
-	_, err = b.client.Refund(t.Context(), b.request("k3", "10.01"))
+	// Nothing can be refunded in a dispute.
+	s.sim.SetDispute(s.order, true)
+	_, err = s.client.Refund(t.Context(), s.request("k3", "10.01"))
 	require.ErrorIs(t, err, refund.ErrNotRefundable)
-	b.sim.SetDispute(b.order, false)
-	_, err = b.client.Refund(t.Context(), b.request("k3", "10.01"))
+	s.sim.SetDispute(s.order, false)
+	_, err = s.client.Refund(t.Context(), s.request("k3", "10.01"))
 	require.NoError(t, err)
 }
 
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.sim.SetRateLimit(1)
-		_, err := b.client.Refund(t.Context(), b.request("k", "10.00")) // the look-up takes the first second
-		require.NoError(t, err, "429 is waited out, for a write too")
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		s := newShop(t)
+		turned := &turnsAway{next: s.net}
+		client, err := s.sim.Client(refund.Options{Transport: turned})
+		require.NoError(t, err)
+		_, err = client.Refund(t.Context(), s.request("k", "10.00"))
+		require.NoError(t, err, "Digital River's own 429 is waited out, for a write too")
+		assert.Equal(t, 2, turned.writes)
+		assert.Len(t, s.sim.Ledger(s.order), 1)
+	})
+}
+
+// turnsAway answers the first write as Digital River documents it.
+type turnsAway struct {
+	next   http.RoundTripper
+	writes int
+}
+
+func (r *turnsAway) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet {
+		return r.next.RoundTrip(req)
+	}
+	if r.writes++; r.writes > 1 {
+		return r.next.RoundTrip(req)
+	}
+	own := &wiretest.Transport{
+		Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}},
+		Body: `{"type":"too_many_requests","errors":[{"code":"too_many_requests","message":"slow down"}]}`,
+	}
+	return own.RoundTrip(req)
+}
+
+// A 429 of something in front is no proof that Digital River was not asked: it is not sent again.
+func TestRateLimitOfSomethingInFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		s.net.Inject(refundtest.Throttle)
+		_, err := s.client.Refund(t.Context(), s.request("k", "10.00"))
+		require.ErrorIs(t, err, refund.ErrRateLimited)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		assert.Equal(t, 1, s.writes())
 	})
 }
 
 func TestRefunds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
+		s := newShop(t)
 		var made []*refund.Refund
 		for i := range 3 {
 			<-time.After(time.Hour)
-			got, err := b.client.Refund(t.Context(), b.request(fmt.Sprint("k", i), "1.00"))
+			got, err := s.client.Refund(t.Context(), s.request(fmt.Sprint("k", i), "1.00"))
 			require.NoError(t, err)
 			made = append(made, got)
 		}
 		<-time.After(22*time.Hour + time.Minute) // the first settles
 		list := func(q refund.Query) (keys []string) {
-			for r, err := range b.client.Refunds(t.Context(), q) {
+			for r, err := range s.client.Refunds(t.Context(), q) {
 				require.NoError(t, err)
-				assert.Equal(t, b.order, r.Order)
+				assert.Equal(t, s.order, r.Order)
 				keys = append(keys, r.IdempotencyKey)
 			}
 			return keys
 		}
 		assert.Equal(t, []string{"k2", "k1", "k0"}, list(refund.Query{}))
-		assert.Equal(t, []string{"k2", "k1", "k0"}, list(refund.Query{Order: b.order}))
+		assert.Equal(t, []string{"k2", "k1", "k0"}, list(refund.Query{Order: s.order}))
 		assert.Equal(t, []string{"k2", "k1"}, list(refund.Query{Since: made[1].CreatedAt}))
 		assert.Equal(t, []string{"k2"}, list(refund.Query{Since: made[1].CreatedAt.Add(time.Nanosecond)}))
 		assert.Equal(t, []string{"k0"}, list(refund.Query{Until: made[1].CreatedAt}))
 		assert.Equal(t, []string{"k1", "k0"}, list(refund.Query{Until: made[1].CreatedAt.Add(time.Nanosecond)}))
-		assert.Equal(t, []string{"k0"}, list(refund.Query{Order: b.order, Status: refund.StatusSucceeded}))
+		assert.Equal(t, []string{"k0"}, list(refund.Query{Order: s.order, Status: refund.StatusSucceeded}))
 		assert.Equal(t, []string{"k2", "k1"}, list(refund.Query{Status: refund.StatusPending}))
 		assert.Empty(t, list(refund.Query{Status: refund.StatusNeedsAction}))
+
+		// One that was made without a key of ours has none.
+		native := nativeRequest()
+		native.OrderID = digitalriver.ID(s.order.ID)
+		_, err := s.client.CreateRefund(t.Context(), native)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"", "k2", "k1", "k0"}, list(refund.Query{}))
 
 		// A provider that ignores the filters.
 		client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[{"id":"1","orderId":"7","createdTime":"1999-01-01T00:00:00Z"},{"id":"2","invoiceId":"8"}]}`})
@@ -528,15 +693,15 @@ func TestRefunds(t *testing.T) {
 }
 
 func TestGetRefund(t *testing.T) {
-	b := newBench(t)
-	made, err := b.client.Refund(t.Context(), b.request("k", "1.00"))
+	s := newShop(t)
+	made, err := s.client.Refund(t.Context(), s.request("k", "1.00"))
 	require.NoError(t, err)
-	got, err := b.client.GetRefund(t.Context(), refund.Ref{ID: made.ID})
+	got, err := s.client.GetRefund(t.Context(), refund.Ref{ID: made.ID})
 	require.NoError(t, err)
-	assert.Equal(t, b.order, got.Order, "read from the refund")
-	_, err = b.client.GetRefund(t.Context(), refund.Ref{ID: made.ID, Order: refund.Order{ID: "2"}})
+	assert.Equal(t, s.order, got.Order, "read from the refund")
+	_, err = s.client.GetRefund(t.Context(), refund.Ref{ID: made.ID, Order: refund.Order{ID: "2"}})
 	require.ErrorIs(t, err, refund.ErrOrderNotFound)
-	_, err = b.client.GetRefund(t.Context(), refund.Ref{ID: "re_none"})
+	_, err = s.client.GetRefund(t.Context(), refund.Ref{ID: "re_none"})
 	require.ErrorIs(t, err, refund.ErrOrderNotFound)
 	var e *refund.Error
 	require.ErrorAs(t, err, &e)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -23,30 +22,42 @@ type ID string
 
 // UnmarshalJSON never fails: what is neither string nor number is the empty ID.
 func (id *ID) UnmarshalJSON(data []byte) error {
-	*id = ID(text(data))
+	*id = ID(wire.Text(data))
 	return nil
 }
 
-// text is lenient.Text without a decoder for what needs none: every refund of a listing has a dozen.
-func text(data []byte) string {
-	if n := len(data); n > 1 && data[0] == '"' && bytes.IndexByte(data, '\\') < 0 && utf8.Valid(data) {
-		return string(data[1 : n-1])
+func checkID(op *httpx.Op, field string, id ID) error {
+	switch {
+	case id == "":
+		return op.Invalid(field, "is empty; it is an id of Digital River's")
+	case len(id) > maxID:
+		return op.Invalid(field, "has %d characters; %d are allowed", len(id), maxID)
+	case !httpx.VisibleASCII(string(id)) || strings.ContainsAny(string(id), `/\?#%`) || id == "." || id == "..":
+		return op.Invalid(field, `is not an id: visible characters are allowed, but not / \ ? # and the percent sign, and not dots alone`)
 	}
-	return lenient.Text(data)
+	return nil
+}
+
+// another returns why a response with the id got is not the one about id, or "".
+func another(id, got ID) string {
+	switch got {
+	case id:
+		return ""
+	case "":
+		return "the response has no id"
+	}
+	return "the response has another id"
 }
 
 // Time is a date of Digital River's: ISO 8601 in UTC. One that cannot be read is the zero time, never a failure: the
-// rest of the answer counts.
+// rest of the response counts.
 type Time struct{ time.Time }
 
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Time, _ = lenient.Time(text(data), time.UTC)
+	t.Time = wire.JSONTime(data, time.UTC)
 	return nil
 }
-
-// timeFormat is how dates are sent (API structure page).
-const timeFormat = "2006-01-02T15:04:05.000Z"
 
 // Number is an exact number: an amount in major units, a percentage or a quantity. It is written as a JSON number and
 // read from a number or a string, which documentation samples show. A nil *Number is one that is not stated.
@@ -57,45 +68,39 @@ func NumberOf(m refund.Money) *Number { return &Number{m.Decimal()} }
 
 // MarshalJSON writes a number with the digits it has.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.sane() {
-		return nil, errors.New("a number of absurd size")
+	if !wire.Sane(n.Decimal) {
+		return nil, errAbsurd
 	}
 	return []byte(n.text()), nil
 }
 
+// UnmarshalJSON reads a number, or one in a string.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	if len(data) > maxNumber { // parsing takes time and memory that grow faster than the digits
+		return errAbsurd
+	}
+	return n.Decimal.UnmarshalJSON(data) //nolint:wrapcheck // wrapped once, in httpx
+}
+
+var errAbsurd = errors.New("a number of absurd size")
+
+// text must be asked of a number that is wire.Sane only.
 func (n *Number) text() string { return n.StringFixed(max(-n.Exponent(), 0)) }
 
-// sane has to be asked before any arithmetic or printing: both take gigabytes on a giant exponent.
-func (n *Number) sane() bool {
-	return n.Exponent() >= -64 && n.Exponent() <= 64 && n.Coefficient().BitLen() <= 256
-}
-
 // money converts to the common language; the zero Money if n is not stated or does not fit.
-//
-// Digital River calculates in binary and shows it: its samples have 53.769999999999996 for 53.77. Such noise, less than
-// a millionth, is rounded to the currency's minor unit here, and nothing else is.
 func (n *Number) money(currency string) refund.Money {
-	zero, err := refund.MoneyFromMinor(0, currency)
-	if err != nil || n == nil || !n.sane() {
+	if n == nil {
 		return refund.Money{}
 	}
-	rounded := n.Round(-zero.Decimal().Exponent())
-	if n.Sub(rounded).Abs().Cmp(decimal.New(1, -6)) >= 0 {
-		return refund.Money{}
-	}
-	got, err := refund.MoneyFromDecimal(rounded, currency)
-	if err != nil {
-		return refund.Money{}
-	}
-	return got
+	return wire.MoneyFromDecimal(&n.Decimal, currency)
 }
 
-// Metadata is your own data on a refund: 20 pairs at the most, keys of 1 to 40 characters, values that are strings of 500
-// characters at the most, booleans or whole numbers. No personal and no card data belongs here. (metadata page)
+// Metadata is your own data on a refund: at most 20 pairs, keys of 1 to 40 characters, values that are strings of at most
+// 500 characters, booleans or whole numbers. No personal and no card data belongs here. (metadata page)
 // Numbers are read as json.Number; values may be nested.
 type Metadata map[string]any
 
-// UnmarshalJSON keeps the digits of numbers. It never fails: what is no object is nil.
+// UnmarshalJSON keeps the digits of numbers. It never fails: anything but an object is nil.
 func (m *Metadata) UnmarshalJSON(data []byte) error {
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -107,40 +112,31 @@ func (m *Metadata) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// problem returns what keeps m from being sent, without quoting values.
-func (m Metadata) problem() string {
+// check quotes no values.
+func (m Metadata) check(op *httpx.Op) error {
 	if len(m) > maxPairs {
-		return "has " + strconv.Itoa(len(m)) + " pairs; 20 are allowed"
+		return op.Invalid("Metadata", "has %d pairs; %d are allowed", len(m), maxPairs)
 	}
 	for key, value := range m {
 		if n := utf8.RuneCountInString(key); n == 0 || n > maxKey {
-			return "has a key of " + strconv.Itoa(n) + " characters; 1 to 40 are allowed"
+			return op.Invalid("Metadata", "has a key of %d characters; 1 to %d are allowed", n, maxKey)
 		}
 		switch v := value.(type) {
 		case string:
 			if n := utf8.RuneCountInString(v); n > maxValue {
-				return "has a value of " + strconv.Itoa(n) + " characters; 500 are allowed"
+				return op.Invalid("Metadata", "has a value of %d characters; %d are allowed", n, maxValue)
 			}
 		case bool, int, int32, int64:
 		case json.Number:
 			if _, err := strconv.ParseInt(v.String(), 10, 64); err != nil {
-				return "has a number that is not whole; strings, booleans and whole numbers are allowed"
+				return op.Invalid("Metadata", "has a number that is not whole; strings, booleans and whole numbers are allowed")
 			}
 		default:
-			return fmt.Sprintf("has a value of type %T; strings, booleans and whole numbers are allowed", value)
+			return op.Invalid("Metadata", "has a value of type %T; strings, booleans and whole numbers are allowed", value)
 		}
 	}
-	return ""
+	return nil
 }
-
-// The documented limits (Refunds reference page; metadata page).
-const (
-	maxReason = 64
-	maxPairs  = 20
-	maxKey    = 40
-	maxValue  = 500
-	maxLimit  = 100
-)
 
 // RefundType is the part of an order or of an item that is refunded. Open: new values are kept verbatim.
 type RefundType string
@@ -166,9 +162,9 @@ type RefundRequest struct {
 	Percent *Number       `json:"percent,omitempty"`
 	Items   []ItemRequest `json:"items,omitempty"`
 	// Type is the part of the order: TypeShipping, TypeTax (with a Percent of 100, or all of the tax as Amount),
-	// TypeDuty or TypeImporterTax. Empty: the order as a whole, but for regulatory fees. It does not go with Items.
+	// TypeDuty or TypeImporterTax. Empty: the order as a whole, without regulatory fees. It does not go with Items.
 	Type RefundType `json:"type,omitempty"`
-	// Reason is free text of 64 characters at the most.
+	// Reason is free text of at most 64 characters.
 	Reason   string   `json:"reason,omitempty"`
 	Metadata Metadata `json:"metadata,omitempty"`
 }
@@ -176,7 +172,7 @@ type RefundRequest struct {
 // ItemRequest is what is refunded of an item.
 type ItemRequest struct {
 	ItemID ID `json:"itemId"`          // the order's id of the item. Required
-	SKUID  ID `json:"skuId,omitempty"` // beside ItemID, as older versions want it
+	SKUID  ID `json:"skuId,omitempty"` // in addition to ItemID, as older versions want it
 	// Quantity is how many of it; 0 means as many as were ordered.
 	Quantity int `json:"quantity,omitempty"`
 	// Amount or Percent (0.01 to 100) say how much. One of them is required.
@@ -186,94 +182,101 @@ type ItemRequest struct {
 	Type RefundType `json:"type,omitempty"`
 }
 
-func (r *RefundRequest) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, opRefund, field, problem) }
-	if (r.OrderID == "") == (r.InvoiceID == "") {
-		return bad("OrderID", "must be set, or InvoiceID, but not both")
-	}
+func (r *RefundRequest) check(op *httpx.Op) error {
 	field, id := "OrderID", r.OrderID
 	if id == "" {
 		field, id = "InvoiceID", r.InvoiceID
 	}
-	if err := checkID(opRefund, field, id); err != nil {
+	if (r.OrderID == "") == (r.InvoiceID == "") {
+		return op.Invalid("OrderID", "must be set, or InvoiceID, but not both")
+	}
+	if err := checkID(op, field, id); err != nil {
 		return err
 	}
-	if _, err := refund.MoneyFromMinor(0, r.Currency); err != nil {
-		return bad("Currency", httpx.Problem(err))
+	if _, ok := refund.Decimals(r.Currency); !ok {
+		return op.Invalid("Currency", "must be the order's, as three upper-case letters")
 	}
+	if err := r.checkHowMuch(op); err != nil {
+		return err
+	}
+	if err := checkReason(op, r.Reason); err != nil {
+		return err
+	}
+	return r.Metadata.check(op)
+}
+
+func (r *RefundRequest) checkHowMuch(op *httpx.Op) error {
 	ways := 0
 	for _, set := range []bool{r.Amount != nil, r.Percent != nil, len(r.Items) > 0} {
 		if set {
 			ways++
 		}
 	}
-	if ways != 1 {
-		return bad("Amount", "or Percent or Items must be set, and only one of them")
+	switch {
+	case ways != 1:
+		return op.Invalid("Amount", "or Percent or Items must be set, and only one of them")
+	case !slices.Contains([]RefundType{"", TypeShipping, TypeTax, TypeDuty, TypeImporterTax}, r.Type):
+		return op.Invalid("Type", "must be shipping, tax, duty or importer_tax, or empty")
+	case r.Type != "" && r.Items != nil:
+		return op.Invalid("Type", "does not go with Items, which have their own")
 	}
-	switch r.Type {
-	case "", TypeShipping, TypeDuty, TypeImporterTax:
-	case TypeTax:
-		if r.Percent != nil && r.Percent.sane() && !r.Percent.Equal(decimal.New(100, 0)) {
-			return bad("Percent", "must be 100: tax is refunded completely")
-		}
-	default:
-		return bad("Type", "must be shipping, tax, duty or importer_tax, or empty")
+	if err := checkAmounts(op, "", r.Amount, r.Percent, r.Currency); err != nil {
+		return err
 	}
-	if r.Type != "" && r.Items != nil {
-		return bad("Type", "does not go with Items, which have their own")
-	}
-	if field, problem := r.how(r.Amount, r.Percent); problem != "" {
-		return bad(field, problem)
+	if r.Type == TypeTax && r.Percent != nil && !r.Percent.Equal(decimal.New(100, 0)) {
+		return op.Invalid("Percent", "must be 100: tax is refunded completely")
 	}
 	for i := range r.Items {
-		if field, problem := r.item(&r.Items[i]); problem != "" {
-			return bad("Items["+strconv.Itoa(i)+"]."+field, problem)
+		if err := r.Items[i].check(op, "Items["+strconv.Itoa(i)+"].", r.Currency); err != nil {
+			return err
 		}
-	}
-	if n := utf8.RuneCountInString(r.Reason); n > maxReason {
-		return bad("Reason", "has "+strconv.Itoa(n)+" characters; 64 are allowed")
-	}
-	if problem := r.Metadata.problem(); problem != "" {
-		return bad("Metadata", problem)
 	}
 	return nil
 }
 
-func (r *RefundRequest) item(item *ItemRequest) (field, problem string) {
-	for field, id := range map[string]ID{"ItemID": item.ItemID, "SKUID": item.SKUID} {
-		if err := checkID(opRefund, field, id); err != nil && (field == "ItemID" || id != "") {
-			return field, httpx.Problem(err)
+// check names its fields after prefix.
+func (item *ItemRequest) check(op *httpx.Op, prefix, currency string) error {
+	if err := checkID(op, prefix+"ItemID", item.ItemID); err != nil {
+		return err
+	}
+	if item.SKUID != "" {
+		if err := checkID(op, prefix+"SKUID", item.SKUID); err != nil {
+			return err
 		}
 	}
-	if item.Quantity < 0 {
-		return "Quantity", "is negative"
+	switch {
+	case item.Quantity < 0:
+		return op.Invalid(prefix+"Quantity", "is negative")
+	case (item.Amount == nil) == (item.Percent == nil):
+		return op.Invalid(prefix+"Amount", "must be set, or Percent, but not both")
+	case !slices.Contains([]RefundType{"", TypeShipping, TypeFees, TypeDuty}, item.Type):
+		return op.Invalid(prefix+"Type", "must be shipping, fees or duty, or empty")
 	}
-	if (item.Amount == nil) == (item.Percent == nil) {
-		return "Amount", "must be set, or Percent, but not both"
-	}
-	switch item.Type {
-	case "", TypeShipping, TypeFees, TypeDuty:
-	default:
-		return "Type", "must be shipping, fees or duty, or empty"
-	}
-	return r.how(item.Amount, item.Percent)
+	return checkAmounts(op, prefix, item.Amount, item.Percent, currency)
 }
 
-// how checks an amount and a percentage, where they are set.
-func (r *RefundRequest) how(amount, percent *Number) (field, problem string) {
+// checkAmounts checks an amount and a percentage, where they are set.
+func checkAmounts(op *httpx.Op, prefix string, amount, percent *Number, currency string) error {
 	if amount != nil {
-		m, err := refund.MoneyFromDecimal(amount.Decimal, r.Currency)
+		m, err := refund.MoneyFromDecimal(amount.Decimal, currency)
 		if err != nil {
-			return "Amount", httpx.Problem(err)
+			return op.Invalid(prefix+"Amount", "%s", httpx.MessageOf(err))
 		}
 		if m.Sign() <= 0 {
-			return "Amount", "is " + m.String() + "; it must be greater than zero"
+			return op.Invalid(prefix+"Amount", "is %s; it must be greater than zero", m)
 		}
 	}
-	if percent != nil && (!percent.sane() || percent.Cmp(decimal.New(1, -2)) < 0 || percent.Cmp(decimal.New(100, 0)) > 0) {
-		return "Percent", "must be from 0.01 to 100"
+	if percent != nil && (!wire.Sane(percent.Decimal) || percent.Cmp(decimal.New(1, -2)) < 0 || percent.Cmp(decimal.New(100, 0)) > 0) {
+		return op.Invalid(prefix+"Percent", "must be from 0.01 to 100")
 	}
-	return "", ""
+	return nil
+}
+
+func checkReason(op *httpx.Op, reason string) error {
+	if n := utf8.RuneCountInString(reason); n > maxReason {
+		return op.Invalid("Reason", "has %d characters; %d are allowed", n, maxReason)
+	}
+	return nil
 }
 
 // State is how far a refund has got. Open: new values are kept verbatim.
@@ -288,7 +291,7 @@ const (
 	StateExpired            State = "expired" // the information did not come in time
 )
 
-// Refund is a refund as Digital River answers it. Every member but ID may be missing.
+// Refund is a refund as Digital River has it. Every member but ID may be missing.
 type Refund struct {
 	ID          ID         `json:"id"`
 	CreatedTime Time       `json:"createdTime"`
@@ -312,16 +315,23 @@ type Refund struct {
 	Metadata         Metadata          `json:"metadata"`
 }
 
+func (r *Refund) problem() string {
+	if r.ID == "" {
+		return "the response has no id"
+	}
+	return ""
+}
+
 // Requested is the amount that was asked for: Amount, or the sum of Items; the zero Money if they do not say.
 func (r *Refund) Requested() refund.Money {
 	if r.Amount != nil || len(r.Items) == 0 {
 		return r.Amount.money(r.Currency)
 	}
-	sum := r.Items[0].Amount.money(r.Currency)
-	for i := range r.Items[1:] {
-		// What is not stated has no currency, and cannot be added.
-		sum, _ = sum.Add(r.Items[1+i].Amount.money(r.Currency)) //nolint:errcheck // the zero Money then
+	amounts := make([]refund.Money, len(r.Items))
+	for i := range r.Items {
+		amounts[i] = r.Items[i].Amount.money(r.Currency)
 	}
+	sum, _ := refund.Sum(amounts...) //nolint:errcheck // the zero Money then: what is not stated is not nothing
 	return sum
 }
 
@@ -366,7 +376,7 @@ type TokenInformation struct {
 	ExpiresTime Time   `json:"expiresTime"`
 }
 
-// Charge is a charge that a refund goes back to. Refunded is no sign of success: it is true for pending and failed
+// Charge is a charge that a refund goes back to. Refunded is not a sign of success: it is true for pending and failed
 // refunds too (event samples).
 type Charge struct {
 	ID       ID             `json:"id"`
@@ -435,73 +445,4 @@ type OrderItem struct {
 	ID                      ID      `json:"id"`
 	SKUID                   ID      `json:"skuId"`
 	AvailableToRefundAmount *Number `json:"availableToRefundAmount"`
-}
-
-// TimeRange compares a date with operators. Those that are zero do not count.
-type TimeRange struct{ Eq, Gt, Gte, Lt, Lte time.Time }
-
-// AmountRange compares an amount with operators. Those that are nil do not count.
-type AmountRange struct{ Eq, Gt, Gte, Lt, Lte *Number }
-
-// RefundFilter selects refunds. The zero value selects all, newest first. There is no filter for metadata.
-type RefundFilter struct {
-	OrderID, SKUID        ID
-	State                 State
-	Reason, FailureReason string
-	IDs                   []ID
-	CreatedTime           TimeRange // to the millisecond
-	Amount                AmountRange
-	RefundedAmount        AmountRange
-	Limit                 int // refunds a page, 1 to 100; 0 means 100
-	// StartingAfter and EndingBefore are where to begin: with the next older refund, or with the next newer one. Only
-	// one of them can be set.
-	StartingAfter, EndingBefore ID
-}
-
-func (f *RefundFilter) check(op string) error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, op, field, problem) }
-	if f.Limit < 0 || f.Limit > maxLimit {
-		return bad("Limit", "is "+strconv.Itoa(f.Limit)+"; 1 to 100 are allowed, 0 means 100")
-	}
-	if f.StartingAfter != "" && f.EndingBefore != "" {
-		return bad("StartingAfter", "is set beside EndingBefore; set one of them")
-	}
-	for field, id := range map[string]ID{"OrderID": f.OrderID, "SKUID": f.SKUID, "StartingAfter": f.StartingAfter, "EndingBefore": f.EndingBefore} {
-		if id != "" {
-			if err := checkID(op, field, id); err != nil {
-				return err
-			}
-		}
-	}
-	for _, id := range f.IDs {
-		if err := checkID(op, "IDs", id); err != nil {
-			return err
-		}
-	}
-	for field, amounts := range map[string]*AmountRange{"Amount": &f.Amount, "RefundedAmount": &f.RefundedAmount} {
-		for _, n := range amounts.operators() {
-			if n != nil && !n.sane() {
-				return bad(field, "is a number of absurd size")
-			}
-		}
-	}
-	return nil
-}
-
-type refundList struct {
-	HasMore *bool     `json:"hasMore"`
-	Data    []*Refund `json:"data"`
-}
-
-func checkID(op, field string, id ID) error {
-	bad := func(problem string) error { return httpx.Invalid(provider, op, field, problem) }
-	switch {
-	case id == "":
-		return bad("is empty; it is an id of Digital River's")
-	case len(id) > maxID:
-		return bad("has " + strconv.Itoa(len(id)) + " characters; " + strconv.Itoa(maxID) + " are allowed")
-	case !httpx.Word(string(id)) || strings.ContainsAny(string(id), `/\?#%`) || id == "." || id == "..":
-		return bad(`is no id: visible characters are allowed, but no / \ ? # %, and not only dots`)
-	}
-	return nil
 }

@@ -31,7 +31,7 @@ const (
 	EventRefundComplete           EventType = "refund.complete" // the refund's state is succeeded
 	EventRefundFailed             EventType = "refund.failed"
 	EventRefundUpdated            EventType = "refund.updated"   // its metadata
-	EventRefundSucceeded          EventType = "refund.succeeded" // listed beside complete
+	EventRefundSucceeded          EventType = "refund.succeeded" // listed in addition to complete
 	EventRefundCreated            EventType = "refund.created"   // no longer sent
 )
 
@@ -53,9 +53,7 @@ type Event struct {
 // ParseEvent reads the body of a webhook request. Check it with VerifySignature first. An error is a *refund.Error of
 // kind ErrInvalidRequest.
 func ParseEvent(payload []byte) (*Event, error) {
-	bad := func(problem string) (*Event, error) {
-		return nil, httpx.Invalid(provider, "parse event", "payload", problem)
-	}
+	op := &httpx.Op{Provider: provider, Name: "parse event"}
 	var envelope struct {
 		ID          ID        `json:"id"`
 		Type        EventType `json:"type"`
@@ -70,10 +68,10 @@ func ParseEvent(payload []byte) (*Event, error) {
 		} `json:"data"`
 	}
 	if err := httpx.Unmarshal(payload, &envelope); err != nil {
-		return bad("is no event of Digital River's JSON")
+		return nil, op.Invalid("payload", "is not an event of Digital River's")
 	}
 	if envelope.ID == "" || envelope.Type == "" {
-		return bad("has no id or no type")
+		return nil, op.Invalid("payload", "has no id or no type")
 	}
 	e := &Event{
 		ID: envelope.ID, Type: envelope.Type, CreatedTime: envelope.CreatedTime, LiveMode: envelope.LiveMode,
@@ -82,7 +80,7 @@ func ParseEvent(payload []byte) (*Event, error) {
 	}
 	if strings.HasPrefix(string(e.Type), "refund.") {
 		if err := httpx.Unmarshal(e.Object, &e.Refund); err != nil || e.Refund.ID == "" {
-			return bad("has no refund in data.object")
+			return nil, op.Invalid("payload", "has no refund in data.object")
 		}
 	}
 	return e, nil
@@ -97,15 +95,11 @@ func ParseEvent(payload []byte) (*Event, error) {
 // whether the timestamp is in seconds or milliseconds (both are taken, by their size), and what the header looks like
 // with two tokens.
 func VerifySignature(header string, payload []byte, tolerance time.Duration, secrets ...refund.Secret) error {
-	bad := func(problem string) error {
-		e := httpx.Invalid(provider, "verify signature", SignatureHeader, problem)
-		e.Kind = refund.KindUnauthorized
-		return e
-	}
+	op := &httpx.Op{Provider: provider, Name: "verify signature"}
 	timestamp, signature, ok := strings.Cut(header, ",")
 	at, good := signedAt(timestamp)
 	if !ok || !good {
-		return bad(`is not like "<timestamp>, <signature>"`)
+		return op.NotSent(refund.ErrUnauthorized, SignatureHeader, `is not like "<timestamp>, <signature>"`)
 	}
 	// Anybody can sign with an empty secret.
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s refund.Secret) bool { return s.Reveal() == "" })
@@ -113,13 +107,13 @@ func VerifySignature(header string, payload []byte, tolerance time.Duration, sec
 	if !slices.ContainsFunc(secrets, func(s refund.Secret) bool {
 		return hmac.Equal([]byte(signature), []byte(sign(s, timestamp, payload)))
 	}) {
-		return bad("does not match the payload and any secret")
+		return op.NotSent(refund.ErrUnauthorized, SignatureHeader, "does not match the payload with any of the secrets")
 	}
 	if tolerance == 0 {
 		tolerance = defaultTolerance
 	}
 	if age := time.Since(at).Abs(); tolerance > 0 && age > tolerance {
-		return bad("is " + age.Truncate(time.Second).String() + " away from now; " + tolerance.String() + " are allowed")
+		return op.NotSent(refund.ErrUnauthorized, SignatureHeader, "is %s away from now; %s are allowed", age.Truncate(time.Second), tolerance)
 	}
 	return nil
 }

@@ -10,6 +10,20 @@ import (
 
 const provider = "instant"
 
+// The timeouts and limits. Those without a source are assumptions, see the package comment.
+const (
+	connectTimeout = 10 * time.Second
+	writeTimeout   = 30 * time.Second // instant-magento2, Service/DoRequest.php
+
+	// When Resolve may send a refund once more, counted from the first time: the guard lasts 60 seconds (refunds page).
+	resendFrom  = 15 * time.Second // the first one is registered by then
+	resendUntil = 45 * time.Second
+	resendOver  = 50 * time.Second // not a byte later
+
+	maxOrderID = 64
+	maxKey     = 64
+)
+
 // Environment selects Instant's host and goes with its own credentials.
 type Environment string
 
@@ -35,23 +49,23 @@ type Config struct {
 	Currency string
 
 	// NoIdempotencyKey leaves the header Idempotency-Key off the common Refund. By default it carries a UUID derived
-	// from the key, as instant-magento2 does. RefundOrder sends what its request says.
+	// from the key, as instant-magento2 does. CreateRefund sends what its request says.
 	NoIdempotencyKey bool
 
-	// ResendToResolve lets Resolve send a refund once more whose request was never answered, with the same body and
+	// ResendToResolve lets Resolve send a refund once more whose request got no response, with the same body and
 	// key, 15 to 45 seconds after the first. By default nothing is ever sent again.
 	//
 	// The reasoning: for 60 seconds Instant refuses a second refund of the same order and amount. If the first request
 	// was registered, the second is refused with POSSIBLE_DUPLICATE_REFUND, which tells that it was; if it was not, the
 	// second makes the refund. This is an inference: no document promises it. It goes wrong
 	//
-	//   - if somebody else refunds the same amount of the same order within the minute before: that one answers for
-	//     yours, which is then taken for made;
+	//   - if somebody else refunds the same amount of the same order within the minute before: that refund is then
+	//     taken for yours;
 	//   - if the first request is still being processed after 15 seconds, and the guard does not see it yet, or if the
 	//     second takes more than 10 seconds to arrive: both may be paid;
 	//   - if the clocks of the processes that share an Attempt differ by seconds.
 	//
-	// An answer that leaves the outcome unknown, such as REFUND_FAILURE, is never followed by a second request: the
+	// A response that leaves the outcome unknown, such as REFUND_FAILURE, is never followed by a second request: the
 	// refusal of that one could be due to the failure.
 	ResendToResolve bool
 }
@@ -69,7 +83,7 @@ type Client struct {
 // New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
 // ErrInvalidRequest that names the field.
 func New(cfg Config) (*Client, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(httpx.Setup(provider, cfg.Options)); err != nil {
 		return nil, err
 	}
 	client, err := httpx.New(httpx.Config{
@@ -78,7 +92,7 @@ func New(cfg Config) (*Client, error) {
 		BaseURL:        baseURL(cfg.Environment),
 		ConnectTimeout: connectTimeout,
 		WriteTimeout:   writeTimeout,
-		// No Accept: what a success answers with is not documented.
+		// No Accept: the body of a success is not documented.
 		Header: http.Header{
 			"X-Instant-App-Auth": {cfg.AppAuth.Reveal()},
 			"X-Instant-App-Id":   {cfg.AppID},
@@ -89,10 +103,12 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
-		http: client, caps: capabilities(cfg.Currency), storeCode: cfg.StoreCode, currency: cfg.Currency,
+	c := &Client{
+		http: client, storeCode: cfg.StoreCode, currency: cfg.Currency,
 		noKey: cfg.NoIdempotencyKey, resendToResolve: cfg.ResendToResolve,
-	}, nil
+	}
+	c.caps = c.Capabilities()
+	return c, nil
 }
 
 func baseURL(e Environment) string {
@@ -102,27 +118,21 @@ func baseURL(e Environment) string {
 	return "https://api.instant.one"
 }
 
-func (cfg *Config) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+func (cfg *Config) check(op *httpx.Op) error {
 	switch {
 	case cfg.Environment != Production && cfg.Environment != Staging:
-		return bad("Environment", "must be instant.Production or instant.Staging")
+		return op.Invalid("Environment", "must be instant.Production or instant.Staging")
 	case cfg.AppAuth.IsZero():
-		return bad("AppAuth", "is empty; it is the value of X-Instant-App-Auth, which Instant issues")
-	case !httpx.Word(cfg.AppAuth.Reveal()):
-		return bad("AppAuth", "has a space or a character that is not visible ASCII; the header allows neither")
-	case !httpx.Word(cfg.AppID):
-		return bad("AppID", "is empty or has a space or a character that is not visible ASCII; it is the value of X-Instant-App-Id, which Instant issues")
-	case !httpx.Word(cfg.StoreCode):
-		return bad("StoreCode", "is empty or has a space or a character that is not visible ASCII; Instant issues it with the credentials")
+		return op.Invalid("AppAuth", "is empty; it is the value of X-Instant-App-Auth, which Instant issues")
+	case !httpx.VisibleASCII(cfg.AppAuth.Reveal()):
+		return op.Invalid("AppAuth", "must be visible ASCII without spaces; it goes into a header")
+	case !httpx.VisibleASCII(cfg.AppID):
+		return op.Invalid("AppID", "must be visible ASCII without spaces; it is the value of X-Instant-App-Id, which Instant issues")
+	case !httpx.VisibleASCII(cfg.StoreCode):
+		return op.Invalid("StoreCode", "must be visible ASCII without spaces; Instant issues it with the credentials")
 	}
-	if _, err := refund.MoneyFromMinor(0, cfg.Currency); err != nil {
-		return bad("Currency", "must be the store's: an ISO 4217 code of three upper-case letters, such as AUD")
+	if _, ok := refund.Decimals(cfg.Currency); !ok {
+		return op.Invalid("Currency", "must be the store's: an ISO 4217 code of three upper-case letters, such as AUD")
 	}
 	return nil
 }
-
-const (
-	connectTimeout = 10 * time.Second // none is documented: this module's own
-	writeTimeout   = 30 * time.Second // instant-magento2, Service/DoRequest.php
-)

@@ -34,11 +34,14 @@ func TestNewNamesTheField(t *testing.T) {
 		{"StoreCode", func(c *instant.Config) { c.StoreCode = "störe" }},
 		{"Currency", func(c *instant.Config) { c.Currency = "" }},
 		{"Currency", func(c *instant.Config) { c.Currency = "aud" }},
+		{"Account", func(c *instant.Config) { c.Account = "a b" }},
+		{"AbsenceAfter", func(c *instant.Config) { c.AbsenceAfter = -1 }},
 		{"BaseURL", func(c *instant.Config) { c.BaseURL = "http://api.instant.one" }},
 		{"Transport", func(c *instant.Config) { c.Transport = (*http.Transport)(nil) }},
 		{"UserAgent", func(c *instant.Config) { c.UserAgent = "a\nb" }},
 	} {
 		cfg := config()
+		cfg.Account = "au-1"
 		tt.change(&cfg)
 		client, err := instant.New(cfg)
 		assert.Nil(t, client)
@@ -46,6 +49,9 @@ func TestNewNamesTheField(t *testing.T) {
 		require.ErrorAs(t, err, &e, tt.field)
 		assert.Equal(t, tt.field, e.Field)
 		assert.Equal(t, "instant", e.Provider)
+		assert.Equal(t, cfg.Account, e.Account)
+		assert.Equal(t, "new", e.Op)
+		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 		require.ErrorIs(t, err, refund.ErrInvalidRequest)
 		assert.NotContains(t, err.Error(), "AbCdEfGh")
 	}

@@ -19,20 +19,14 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			refundtest.Run(t, refundtest.Harness{
-				NewSimulator: func() refundtest.Simulator {
-					sim := instanttest.New()
-					change(&instant.Config{}, sim)
-					return sim
-				},
-				NewClient: func(o refund.Options) (refund.Refunder, error) {
-					sim := instanttest.New()
+				NewSimulator: func() refundtest.Simulator { return instanttest.New() },
+				NewClient: func(s refundtest.Simulator, opts refund.Options) (refund.Refunder, error) {
+					sim := s.(*instanttest.Simulator)
 					cfg := sim.Config()
 					change(&cfg, sim)
-					cfg.Options = o
+					cfg.Options = opts
 					return instant.New(cfg)
 				},
-				Currency: "AUD",
-				Secrets:  []string{instanttest.AppAuth},
 			})
 		})
 	}

@@ -2,25 +2,25 @@
 //
 // # What is special
 //
-//   - A refund is synchronous: 200 means carried out. The answer has no id and no amount, its body is not documented,
+//   - A refund is synchronous: 200 means carried out. The response has no id and no amount, its body is not documented,
 //     and nothing can be read back. Your own record and Instant's dashboard are all there is.
 //   - Every refusal is HTTP 500: the code in its body decides. Five codes say that nothing moved; REFUND_FAILURE, a possible
-//     duplicate, an internal error, and every answer without a documented code leave the outcome unknown.
+//     duplicate, an internal error, and every response without a documented code leave the outcome unknown.
 //   - Instant refuses a refund of the same order and amount as another of the last 60 seconds, with
-//     POSSIBLE_DUPLICATE_REFUND. After that a repeat is a second refund. So equal partial refunds of an order have to be
+//     POSSIBLE_DUPLICATE_REFUND. After that a repeat is a second refund. So equal partial refunds of an order must be
 //     more than a minute apart, and a request that may have gone out is never sent again.
 //   - POSSIBLE_DUPLICATE_REFUND is OutcomeUnknown: this request moved nothing, but the one before it may have had the same
 //     key, or may have been this very one, delivered twice by something in between; then the refund was made.
-//   - For the same reason no other refusal of a repeated key says what became of the first request: who has no journal must
-//     not repeat a key whose outcome is unknown.
+//   - For the same reason no other refusal of a repeated key says what became of the first request: without a journal
+//     you must not repeat a key whose outcome is unknown.
 //   - The Idempotency-Key header, derived from the key, is what Instant's own plugin sends, but nothing says what it is
 //     good for. Nothing here relies on it.
 //   - Resolve leaves the outcome to a person, unless Config.ResendToResolve lets it ask once more while the 60 seconds
-//     last.
+//     last. Attempt.Answered says that there was a response: such a request is always left to a person.
 //
 // # Which words move money
 //
-// RefundOrder and the common Refund pay the shopper, at once. With Config.ResendToResolve, Resolve pays as well if the
+// CreateRefund and the common Refund pay the shopper, at once. With Config.ResendToResolve, Resolve pays as well if the
 // first request never arrived. Nothing else asks Instant at all.
 //
 // # Sources
@@ -33,7 +33,8 @@
 //
 // Beyond the documents this package assumes that:
 //
-//   - order ids and idempotency keys have 64 characters at the most, of visible ASCII, order ids without / \ ? %;
+//   - a connection is made within 10 seconds;
+//   - order ids and idempotency keys have at most 64 characters, of visible ASCII, order ids without / \ ? %;
 //     store codes are visible ASCII;
 //   - the amount is in the currency of the store, which is Config.Currency: the API has no field for it;
 //   - a documented code means what it says with any status of 400 and above;

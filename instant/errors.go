@@ -3,12 +3,10 @@ package instant
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -28,10 +26,9 @@ const (
 	CodeInternalServerError              ErrorCode = "INTERNAL_SERVER_ERROR"                // the same, should Instant mend it
 )
 
-// HasCode reports whether err is Instant's answer with one of codes.
+// HasCode reports whether err is Instant's response with one of codes.
 func HasCode(err error, codes ...ErrorCode) bool {
-	var e *refund.Error
-	return errors.As(err, &e) && e.Provider == provider && slices.Contains(codes, ErrorCode(e.Code))
+	return httpx.HasCode(err, provider, codes)
 }
 
 // errorBody is the body of all errors. message is free text: nothing depends on it, not even its type.
@@ -40,17 +37,17 @@ type errorBody struct {
 	Message json.RawMessage `json:"message"`
 }
 
-// classify reads an answer. Nil means success, which is 200 and no other status (refunds page, and
+// classify reads a response. Nil means success, which is 200 and no other status (refunds page, and
 // instant-magento2, Service/DoRequest.php).
 func classify(status int, body []byte) *httpx.Refusal {
 	var e errorBody
 	readable := json.Unmarshal(body, &e) == nil && e.Error != ""
-	if status == http.StatusOK && !readable && !page(body) {
+	if status == http.StatusOK && !readable && !webPage(body) {
 		return nil
 	}
 	r := httpx.ByStatus(status, body)
 	if readable {
-		r.Code, r.Message = e.Error, lenient.Text(e.Message)
+		r.Code, r.Message = e.Error, wire.Text(e.Message)
 	}
 	if status < http.StatusBadRequest {
 		return r
@@ -60,28 +57,30 @@ func classify(status int, body []byte) *httpx.Refusal {
 	} else if r.Code == string(CodePossibleDuplicateRefund) {
 		// This request was refused, because of one before it. If that one had the same key, or was this one delivered
 		// twice, the refund was made; Instant does not say.
-		r.Kind = refund.KindDuplicate
+		r.Kind = refund.ErrDuplicate
 		r.Message = "Instant has refunded this amount of the order within the last 60 s; if that was an earlier request of " +
 			"this key, the refund was made, else it was refused. " + r.Message
 	}
 	return r
 }
 
-// page reports whether body is a web page, which comes from something in front of Instant.
-func page(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+// webPage reports whether body is HTML, which comes from something in front of Instant.
+func webPage(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<"))
+}
 
 // refused is the table of codes which say that nothing was refunded. The status is 500 for each and tells nothing.
 // Left out are REFUND_FAILURE, for which Instant wants to be contacted, and the unexpected error in both spellings.
 func refused(code ErrorCode) (refund.Kind, bool) {
 	switch code {
 	case CodeInvalidAmountToRefund:
-		return refund.KindInvalidRequest, true
+		return refund.ErrInvalidRequest, true
 	case CodeRefundAmountGreaterThanAvailable:
-		return refund.KindAmountExceeded, true
+		return refund.ErrAmountExceeded, true
 	case CodeNoEntityFound:
-		return refund.KindOrderNotFound, true
+		return refund.ErrOrderNotFound, true
 	case CodeUnauthorized, CodeInvalidCredentials:
-		return refund.KindUnauthorized, true
+		return refund.ErrUnauthorized, true
 	case CodePossibleDuplicateRefund, CodeRefundFailure, CodeIntenralServerError, CodeInternalServerError:
 	}
 	return 0, false

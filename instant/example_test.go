@@ -41,7 +41,10 @@ func Example_journal() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client := journal.New(journal.NewMemory(), journal.Options{}).Wrap(inner)
+	client, err := journal.New(journal.NewMemory(), journal.Options{}).Wrap(inner)
+	if err != nil {
+		log.Fatal(err)
+	}
 	req := refund.Request{IdempotencyKey: "refund-2026-0002", Order: order, Amount: refund.MustParseMoney("25.00", "AUD")}
 	for range 2 {
 		if _, err := client.Refund(ctx, req); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/multirefund/refund-go/instant"
 	"github.com/multirefund/refund-go/instant/instanttest"
+	"github.com/multirefund/refund-go/internal/wiretest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/refundtest"
 )
@@ -62,6 +63,7 @@ func (b *bench) byHand(t *testing.T, c *instant.Client, a refund.Attempt) {
 	require.NoError(t, err)
 	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
 	assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
+	assert.Equal(t, a, got.Attempt)
 	assert.Contains(t, got.Why, "dashboard")
 	assert.Len(t, b.net.Requests(), sent)
 }
@@ -74,6 +76,8 @@ func (b *bench) wait(t *testing.T, a refund.Attempt) {
 	require.NoError(t, err)
 	require.Equal(t, refund.VerdictUndetermined, got.Verdict)
 	require.True(t, got.NotBefore.After(time.Now()))
+	require.Equal(t, a.FirstSent.Add(15*time.Second), got.NotBefore)
+	require.Equal(t, a, got.Attempt)
 	require.Len(t, b.net.Requests(), sent)
 	<-time.After(time.Until(got.NotBefore))
 }
@@ -106,6 +110,7 @@ func TestResend(t *testing.T) {
 				assert.Equal(t, "k", got.Refund.IdempotencyKey)
 				assert.Equal(t, b.order, got.Refund.Order)
 				assert.Equal(t, refund.StatusSucceeded, got.Refund.Status)
+				assert.Equal(t, attempt, got.Attempt)
 				assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "AUD")}, b.sim.Ledger(b.order))
 
 				requests := b.net.Requests()
@@ -114,6 +119,36 @@ func TestResend(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestResendAtTheLastMoment: 45 seconds are not too late.
+func TestResendAtTheLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.unknown(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		<-time.After(45 * time.Second)
+		got, err := b.resending.Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// TestResendUncounted: an attempt whose Tries its owner did not keep was sent at least once.
+func TestResendUncounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.unknown(t, b.request("k", "10.00"), refundtest.ResetBeforeWrite)
+		attempt.Tries = 0
+		b.wait(t, attempt)
+		b.sim.AnswerNext(instant.CodeUnauthorized, false)
+		_, err := b.resending.Resolve(t.Context(), attempt)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+		assert.Equal(t, 2, e.Attempt.Tries)
+		b.byHand(t, b.resending, e.Attempt)
+	})
 }
 
 // TestResendAfterATimeout: the first request has used up most of the time.
@@ -182,6 +217,8 @@ func TestNoResend(t *testing.T) {
 			var e *refund.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, 2, e.Attempt.Tries)
+			assert.Equal(t, attempt.FirstSent, e.Attempt.FirstSent)
+			assert.True(t, e.Attempt.LastSent.After(attempt.LastSent))
 			b.byHand(t, b.resending, e.Attempt)
 			assert.Len(t, b.sim.Ledger(b.order), 1)
 		})
@@ -226,8 +263,71 @@ func TestResendRefused(t *testing.T) {
 			var e *refund.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, code)
+			assert.Equal(t, "resolve", e.Op)
+			assert.Equal(t, "k", e.IdempotencyKey)
+			want := attempt
+			want.Answered, want.Tries, want.LastSent = true, 2, e.Attempt.LastSent
+			assert.Equal(t, want, e.Attempt)
 			b.byHand(t, b.resending, e.Attempt)
 		})
+	}
+}
+
+// TestResendContradicted: the code of the duplicate under a status that is no refusal proves nothing.
+func TestResendContradicted(t *testing.T) {
+	for _, status := range []int{200, 202, 302} {
+		wire := &wiretest.Transport{Status: status, Body: `{"error":"POSSIBLE_DUPLICATE_REFUND","message":"no"}`}
+		client := newClient(t, wire, func(cfg *instant.Config) { cfg.ResendToResolve = true })
+		at := time.Now().Add(-20 * time.Second)
+		got, err := client.Resolve(t.Context(), refund.Attempt{Request: request("k", "10.00"), FirstSent: at, LastSent: at, Tries: 1})
+		assert.Equal(t, refund.Resolution{}, got)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+		assert.True(t, e.Attempt.Answered)
+		assert.Len(t, wire.Dumps, 1)
+	}
+}
+
+// TestAnswered: it is noted of a request that got a response, and only if the outcome is unknown.
+func TestAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for fault, answered := range map[refundtest.Fault]bool{
+			refundtest.LostAnswer: false, refundtest.NoAnswer: false, refundtest.ResetBeforeWrite: false,
+			refundtest.ResetMidBody: true, refundtest.HTMLBlockPage: true, refundtest.ServerErrorAfterCommit: true, refundtest.Throttle: true,
+		} {
+			b := newBench(t)
+			if fault == refundtest.ResetMidBody { // which needs a body
+				b.sim.SetSuccess("text/plain", "Refunded")
+			}
+			assert.Equal(t, answered, b.unknown(t, b.request("k", "10.00"), fault).Answered, fault)
+		}
+		b := newBench(t)
+		b.sim.AnswerNext(instant.CodeUnauthorized, false)
+		_, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, refund.OutcomeRejected, e.Outcome)
+		assert.Equal(t, refund.Attempt{}, e.Attempt)
+	})
+}
+
+// TestCapabilities: a person resolves, with either configuration, because nothing can be read.
+func TestCapabilities(t *testing.T) {
+	for _, resend := range []bool{false, true} {
+		client := newClient(t, nil, func(cfg *instant.Config) { cfg.Account, cfg.ResendToResolve = "au-1", resend })
+		want := refund.Capabilities{
+			Provider: "instant", Account: "au-1", Target: "staging.api.instant.one",
+			Partial: true, MultipleRefunds: true, RejectsExcess: true, Synchronous: true,
+			Repeat: refund.RepeatRefundsAgain, ResolvedBy: refund.ResolvedByPerson, Currencies: []string{"AUD"},
+		}
+		got := client.Capabilities()
+		assert.Equal(t, want, got)
+		require.NoError(t, refund.CheckAbilities(client))
+		got.Currencies[0] = "XXX"
+		assert.Equal(t, want, client.Capabilities(), "the caller's own copy")
+		_, err := client.Resolve(t.Context(), refund.Attempt{Request: request("k", "10.00")})
+		require.NoError(t, err, "the currencies that are checked are no copy of the caller's")
 	}
 }
 

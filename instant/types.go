@@ -2,17 +2,16 @@ package instant
 
 import (
 	"encoding/json"
+	"strings"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
 )
 
 // RefundRequest is what the refund endpoint takes: its body, and the header Idempotency-Key.
 type RefundRequest struct {
-	// AmountToRefund is in major units of Config.Currency, greater than zero, and exact in the currency: Instant would
-	// round. Sent as a JSON number. Required.
-	AmountToRefund decimal.Decimal
+	// AmountToRefund is greater than zero, in Config.Currency. Sent as a JSON number of major units. Required.
+	AmountToRefund refund.Money
 	// DisplayOrderID is the order id that the customer sees. At Magento that is the increment id, not the entity id.
 	// Required.
 	DisplayOrderID string
@@ -23,6 +22,24 @@ type RefundRequest struct {
 	IdempotencyKey string
 }
 
+func (r *RefundRequest) check(op *httpx.Op, currency string) error {
+	if err := checkOrderID(op, "DisplayOrderID", r.DisplayOrderID); err != nil {
+		return err
+	}
+	switch {
+	case !httpx.VisibleASCII(r.StoreCode):
+		return op.Invalid("StoreCode", "must be visible ASCII without spaces; Instant issues it")
+	case r.IdempotencyKey != "" && !httpx.VisibleASCII(r.IdempotencyKey) || len(r.IdempotencyKey) > maxKey:
+		return op.Invalid("IdempotencyKey", "must be visible ASCII, at most %d characters; it goes into a header", maxKey)
+	case r.AmountToRefund.Sign() <= 0:
+		return op.Invalid("AmountToRefund", "is %s; it must be greater than zero", r.AmountToRefund)
+	case r.AmountToRefund.Currency() != currency:
+		return op.NotSent(refund.ErrCurrencyMismatch, "AmountToRefund", "is in %s; this client refunds in %s",
+			r.AmountToRefund.Currency(), currency)
+	}
+	return nil
+}
+
 // wireRefund is the documented body, and nothing of what only instant-magento2 sends (refunds page).
 type wireRefund struct {
 	AmountToRefund json.Number `json:"amountToRefund"`
@@ -30,8 +47,27 @@ type wireRefund struct {
 	StoreCode      string      `json:"storeCode"`
 }
 
+func (r *RefundRequest) wire() *wireRefund {
+	return &wireRefund{
+		AmountToRefund: json.Number(r.AmountToRefund.Amount()), DisplayOrderID: r.DisplayOrderID, StoreCode: r.StoreCode,
+	}
+}
+
 // RefundResponse is a refund that was carried out. Instant states nothing of it.
 type RefundResponse struct {
-	// Body is the answer's body. What it holds is not documented; it may be empty.
+	// Body is the response's body. What it holds is not documented; it may be empty.
 	Body refund.Raw
+}
+
+// checkOrderID refuses what no shop shows to a customer. Which ids there are is not documented.
+func checkOrderID(op *httpx.Op, field, id string) error {
+	switch {
+	case id == "":
+		return op.Invalid(field, "is empty; it is the order id that the customer sees (displayOrderId)")
+	case len(id) > maxOrderID:
+		return op.Invalid(field, "has %d characters; %d are allowed", len(id), maxOrderID)
+	case !httpx.VisibleASCII(id) || strings.ContainsAny(id, `/\?%`) || id == "." || id == "..":
+		return op.Invalid(field, "is not an order id; visible ASCII without spaces and %s is allowed, but not . or .. alone", `/ \ ? %`)
+	}
+	return nil
 }

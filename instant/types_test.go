@@ -37,11 +37,12 @@ func TestDecodeRefund(t *testing.T) {
 		"a refusal in the wrong place":   {body: `{"error":"UNAUTHORIZED","message":"no"}`, unknown: true},
 		"a new error in the wrong place": {body: `{"error":"NEW"}`, unknown: true},
 		"a web page":                     {body: "\n<!DOCTYPE html><title>Sorry</title>", unknown: true},
+		"a web page with a byte order":   {body: "\ufeff<!DOCTYPE html><title>Sorry</title>", unknown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wire := &wiretest.Transport{Status: http.StatusOK, Body: tt.body}
 			req := request("k", "10.00")
-			got, err := newClient(t, wire).Refund(t.Context(), req)
+			got, err := newClient(t, wire, func(cfg *instant.Config) { cfg.Account = "au-1" }).Refund(t.Context(), req)
 			if tt.unknown {
 				require.Error(t, err)
 				assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "200 was said: money has probably moved")
@@ -54,7 +55,7 @@ func TestDecodeRefund(t *testing.T) {
 				assert.Empty(t, raw)
 			}
 			assert.Equal(t, &refund.Refund{
-				IdempotencyKey: "k", Provider: "instant", Order: req.Order, Status: refund.StatusSucceeded, Raw: raw,
+				IdempotencyKey: "k", Provider: "instant", Account: "au-1", Order: req.Order, Status: refund.StatusSucceeded, Raw: raw,
 			}, got)
 		})
 	}
@@ -68,6 +69,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `<html>`)
 	f.Add(200, `{"error":"REFUND_FAILURE"}`)
 	f.Add(201, `{}`)
+	f.Add(302, `{"error":"POSSIBLE_DUPLICATE_REFUND"}`)
 	f.Add(500, `{"error":"POSSIBLE_DUPLICATE_REFUND","message":"no"}`)
 	f.Add(500, `{"error":"UNAUTHORIZED","message":["a",1e999999999]}`)
 	f.Add(404, `{"error":"NO_ENTITY_FOUND","message":{}}`)
@@ -89,6 +91,9 @@ func FuzzAnswers(f *testing.F) {
 		at := time.Now().Add(-20 * time.Second)
 		got, err := client.Resolve(t.Context(), refund.Attempt{Request: request("k", "10.00"), FirstSent: at, LastSent: at, Tries: 1})
 		require.NotEqual(t, refund.VerdictNotApplied, got.Verdict)
+		if got.Verdict == refund.VerdictApplied {
+			require.True(t, status == http.StatusOK || status >= http.StatusBadRequest)
+		}
 		if err != nil {
 			require.Equal(t, refund.Resolution{}, got)
 			require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jarcoal/httpmock"
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -27,9 +26,7 @@ const (
 // newClient makes a client of the simulator's account on another transport.
 func newClient(t testing.TB, rt http.RoundTripper) *orderrows.Client {
 	t.Helper()
-	cfg := orderrowstest.New().Config()
-	cfg.Transport = rt
-	client, err := orderrows.New(cfg)
+	client, err := orderrowstest.New().Client(refund.Options{Transport: rt})
 	require.NoError(t, err)
 	return client
 }
@@ -45,7 +42,7 @@ func newHastyClient(t testing.TB, rt http.RoundTripper) *orderrows.Client {
 }
 
 func nativeRequest() orderrows.NewRefund {
-	return orderrows.NewRefund{Reference: "refund-1", RefundAmount: decimal.RequireFromString("10.00")}
+	return orderrows.NewRefund{Reference: "refund-1", RefundAmount: refund.MustParseMoney("10.00", "SEK")}
 }
 
 // TestWire compares every operation's request with its golden file.
@@ -75,7 +72,7 @@ func TestWire(t *testing.T) {
 		{"create_refund", created, func(c *orderrows.Client) error {
 			_, err := c.CreateRefund(ctx, 1001, orderrows.NewRefund{
 				OrderRowID: 2002, Reference: "refund-1", Description: "broken", Author: "returns desk",
-				RefundAmount: decimal.RequireFromString("1234567.5"), RefundType: orderrows.TypeInvoiceFee,
+				RefundAmount: refund.MustParseMoney("1234567.5", "SEK"), RefundType: orderrows.TypeInvoiceFee,
 				ToBalance: true, SkipRefundEvents: true, RefundsRequireApproval: true,
 			})
 			return err
@@ -148,10 +145,12 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 	}{
 		{"Order.ID", func(_ *orderrows.NewRefund, id *int32) { *id = 0 }},
 		{"Order.ID", func(_ *orderrows.NewRefund, id *int32) { *id = -1 }},
-		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = decimal.Decimal{} }},
-		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = r.RefundAmount.Neg() }},
-		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = r.RefundAmount.Shift(-4) }},
-		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = decimal.New(1, 2000000) }},
+		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = refund.Money{} }},
+		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = refund.MustParseMoney("0", "SEK") }},
+		{"RefundAmount", func(r *orderrows.NewRefund, _ *int32) { r.RefundAmount = refund.MustParseMoney("-10", "SEK") }},
+		{"Reference", func(r *orderrows.NewRefund, _ *int32) { r.Reference = "r-\xff" }},
+		{"Description", func(r *orderrows.NewRefund, _ *int32) { r.Description = "\xc3" }},
+		{"Author", func(r *orderrows.NewRefund, _ *int32) { r.Author = "\xc3" }},
 		{"OrderRowID", func(r *orderrows.NewRefund, _ *int32) { r.OrderRowID = -1 }},
 		{"RefundType", func(r *orderrows.NewRefund, _ *int32) { r.RefundType = 4 }},
 		{"RefundType", func(r *orderrows.NewRefund, _ *int32) { r.RefundType = -1 }},
@@ -168,6 +167,13 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 		require.ErrorIs(t, err, refund.ErrInvalidRequest)
 		assert.Empty(t, wire.Dumps)
 	}
+	wire := &wiretest.Transport{Status: http.StatusOK, Body: created}
+	req := nativeRequest()
+	req.RefundAmount = refund.MustParseMoney("10.00", "NOK")
+	_, err := newClient(t, wire).CreateRefund(t.Context(), 1001, req)
+	require.ErrorIs(t, err, refund.ErrCurrencyMismatch)
+	assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+	assert.Empty(t, wire.Dumps)
 }
 
 // TestIDsAreCheckedBeforeSending: above all an empty refund id, which would read the list, or a word in its place.
@@ -232,8 +238,16 @@ func TestIDsAreCheckedBeforeSending(t *testing.T) {
 			invalid("Line", err, id)
 		}
 	}
+	invoice := refund.Order{ID: "1", InvoiceID: "2"}
+	_, err = c.GetRefund(ctx, refund.Ref{Order: invoice, ID: refundID})
+	invalid("Order.InvoiceID", err)
+	invalid("Order.InvoiceID", drain(c.Refunds(ctx, refund.Query{Order: invoice})))
+	invalid("Order.InvoiceID", drain(c.Refunds(ctx, refund.Query{Order: refund.Order{InvoiceID: "2"}})))
+	_, err = c.Refund(ctx, refund.Request{IdempotencyKey: "k", Order: invoice, Amount: refund.MustParseMoney("1", "SEK")})
+	invalid("Order.InvoiceID", err)
 	_, err = c.Resolve(ctx, refund.Attempt{})
-	invalid("IdempotencyKey", err)
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "what became of it is as unknown as before")
 	assert.Empty(t, wire.Dumps)
 }
 
@@ -241,7 +255,7 @@ func TestQueryRefundsChecksBeforeSending(t *testing.T) {
 	for field, q := range map[string]orderrows.RefundQuery{
 		"IncludeStatuses": {IncludeStatuses: []orderrows.QueryStatus{orderrows.StatusSent, 8}},
 		"ExcludeStatuses": {ExcludeStatuses: []orderrows.QueryStatus{orderrows.StatusSent, orderrows.StatusAll}},
-		"RefundQuery":     {CreatedAfter: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"request":         {CreatedAfter: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
 		wire := &wiretest.Transport{Status: http.StatusOK, Body: noneYet}
 		_, err := newClient(t, wire).QueryRefunds(t.Context(), q)
@@ -272,9 +286,7 @@ func TestQueryIsRead(t *testing.T) {
 	mock.RegisterResponder(http.MethodPost, "https://mgmtapi.geins.io/API/Refund/Query", httpmock.ResponderFromMultipleResponses([]*http.Response{
 		httpmock.NewStringResponse(http.StatusServiceUnavailable, ""), httpmock.NewStringResponse(http.StatusOK, noneYet),
 	}))
-	cfg := orderrowstest.New().Config()
-	cfg.Transport, cfg.Retry.MinDelay, cfg.Retry.MaxDelay = mock, -1, -1
-	client, err := orderrows.New(cfg)
+	client, err := orderrowstest.New().Client(refund.Options{Transport: mock, Retry: refund.RetryPolicy{MinDelay: -1, MaxDelay: -1}})
 	require.NoError(t, err)
 	got, err := client.QueryRefunds(t.Context(), orderrows.RefundQuery{})
 	require.NoError(t, err)
@@ -289,7 +301,7 @@ func TestLife(t *testing.T) {
 	order := sim.AddOrder(refund.MustParseMoney("100.00", "SEK"))
 	id := int32(1001)
 	require.Equal(t, "1001", order.ID)
-	c, err := orderrows.New(sim.Config())
+	c, err := sim.Client(refund.Options{})
 	require.NoError(t, err)
 	create := func(change func(*orderrows.NewRefund)) string {
 		req := nativeRequest()
@@ -344,6 +356,8 @@ func TestLife(t *testing.T) {
 
 	settled := create(func(r *orderrows.NewRefund) { r.Settled = true })
 	assert.Equal(t, refund.StatusSucceeded, status(settled))
+	_, err = c.SetApproval(ctx, id, settled, orderrows.RefundApproval{})
+	require.ErrorIs(t, err, refund.ErrInvalidRequest, "it needs no approval")
 	silent := create(func(r *orderrows.NewRefund) { r.SkipRefundEvents = true })
 	assert.Equal(t, refund.StatusPending, status(silent))
 	assert.Equal(t, []string{waiting}, sim.Events(order), "neither is told to whoever pays")

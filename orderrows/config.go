@@ -2,6 +2,7 @@ package orderrows
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,44 +12,63 @@ import (
 
 const provider = "orderrows"
 
-// Config is what a Client needs. All fields but those of Options and NoLookup are required. There is no environment to
-// choose: the credentials decide which of a merchant's environments is meant.
+// baseURL has no version and no environments: the credentials decide which of a merchant's environments is meant
+// (OpenAPI document, servers).
+const baseURL = "https://mgmtapi.geins.io"
+
+// The timeouts and limits. No timeouts are documented.
+const (
+	connectTimeout = 10 * time.Second // assumption: this module's own
+	writeTimeout   = 60 * time.Second // what the official SDK waits (sdk-api-mgmt-javascript, client)
+	readTimeout    = 60 * time.Second
+
+	maxList   = 16 << 20       // assumption: lists have no pages, and each refund carries the rows of its order
+	zoneSlack = 24 * time.Hour // more than any two time zones differ by: dates may come without an offset
+)
+
+// Config is what a Client needs. All fields but those of Options and NoLookup are required.
 type Config struct {
 	refund.Options
 
 	// User and Password are those of an API user, as Geins Merchant Center shows them.
 	User     string
 	Password refund.Secret
-	// APIKey is the Management API key of the account. It is needed beside User and Password.
+	// APIKey is the Management API key of the account. It is needed in addition to User and Password.
 	APIKey refund.Secret
-	// Currency of the orders, in ISO 4217. The API takes amounts without one and reads them in the order's, so that
-	// orders in another currency need a client of their own. Refunds in any other are refused before sending.
-	Currency string
+	// Currencies of the account's orders, in ISO 4217: one at least, each once. Refunds in any other are refused before
+	// sending.
+	//
+	// The API takes amounts without a currency and reads them in the order's. What an order's currency is, only its
+	// refunds tell: if one of them is in another currency than the request, the request is refused before sending, with
+	// ErrCurrencyMismatch. An order without refunds tells nothing, and its first refund is not checked: 100.00 SEK asked
+	// of an order in EUR are sent, and are 100.00 EUR to Geins.
+	Currencies []string
 
 	// NoLookup keeps Refund from reading the order's refunds before it sends. A repeat of the same key is then a second
-	// refund: set it only if a journal stands in front, or if the key has been looked for already.
+	// refund, and no currency is compared with the order's. Set it only if a journal stands in front, or if the key has
+	// been looked for already.
 	NoLookup bool
 }
 
 // Client refunds orders through the Geins Management API. Safe for concurrent use.
 type Client struct {
-	http     *httpx.Client
-	caps     refund.Capabilities
-	currency string
-	noLookup bool
+	http       *httpx.Client
+	caps       refund.Capabilities
+	currencies []string
+	noLookup   bool
 }
 
 // New checks cfg and makes a Client. No I/O, no reading of the environment. Every error is a *refund.Error of kind
 // ErrInvalidRequest that names the field.
 func New(cfg Config) (*Client, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(httpx.Setup(provider, cfg.Options)); err != nil {
 		return nil, err
 	}
 	basic := httpx.Basic(cfg.User, cfg.Password.Reveal())
 	client, err := httpx.New(httpx.Config{
 		Provider:       provider,
 		Options:        cfg.Options,
-		BaseURL:        "https://mgmtapi.geins.io",
+		BaseURL:        baseURL,
 		ConnectTimeout: connectTimeout,
 		WriteTimeout:   writeTimeout,
 		ReadTimeout:    readTimeout,
@@ -63,33 +83,33 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: client, caps: capabilities(cfg.Currency, cfg.NoLookup), currency: cfg.Currency, noLookup: cfg.NoLookup}, nil
+	c := &Client{http: client, currencies: slices.Clone(cfg.Currencies), noLookup: cfg.NoLookup}
+	c.caps = c.Capabilities()
+	return c, nil
 }
 
-func (cfg *Config) check() error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, "new", field, problem) }
+func (cfg *Config) check(op *httpx.Op) error {
 	switch {
 	case cfg.User == "":
-		return bad("User", "is empty; it is the name of an API user of Geins Merchant Center")
+		return op.Invalid("User", "is empty; it is the name of an API user of Geins Merchant Center")
 	case strings.Contains(cfg.User, ":"):
-		return bad("User", "has a colon, which its place in the headers does not allow")
+		return op.Invalid("User", "has a colon, which its place in the headers does not allow")
 	case cfg.Password.IsZero():
-		return bad("Password", "is empty; Geins Merchant Center issues it with the API user")
+		return op.Invalid("Password", "is empty; Geins Merchant Center issues it with the API user")
 	case cfg.APIKey.IsZero():
-		return bad("APIKey", "is empty; the API wants it beside the API user")
-	case !httpx.Word(cfg.APIKey.Reveal()):
-		return bad("APIKey", "has a space or a character that is not ASCII, which a header does not allow")
+		return op.Invalid("APIKey", "is empty; the API needs it in addition to the API user")
+	case !httpx.VisibleASCII(cfg.APIKey.Reveal()):
+		return op.Invalid("APIKey", "has a space or a character that is not ASCII, which a header does not allow")
+	case len(cfg.Currencies) == 0:
+		return op.Invalid("Currencies", `is empty; it must have the currencies of the account's orders, such as "SEK"`)
 	}
-	if _, err := refund.MoneyFromMinor(0, cfg.Currency); err != nil {
-		return bad("Currency", `must be the orders' currency, in ISO 4217, such as "SEK"`)
+	for i, currency := range cfg.Currencies {
+		if _, ok := refund.Decimals(currency); !ok {
+			return op.Invalid("Currencies", "has %.10q, which is not an ISO 4217 code, such as %q", currency, "SEK")
+		}
+		if slices.Contains(cfg.Currencies[:i], currency) {
+			return op.Invalid("Currencies", "has %s twice", currency)
+		}
 	}
 	return nil
 }
-
-// No timeouts are documented. 60 s is what the official JavaScript SDK waits (sdk-api-mgmt-javascript, client), 10 s to
-// connect is this module's own.
-const (
-	connectTimeout = 10 * time.Second
-	writeTimeout   = 60 * time.Second
-	readTimeout    = 60 * time.Second
-)

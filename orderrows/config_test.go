@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,7 @@ import (
 
 func config() orderrows.Config {
 	return orderrows.Config{
-		User: "api-user", Password: refund.NewSecret("abcdefgh"), APIKey: refund.NewSecret("key-ijklmnop"), Currency: "SEK",
+		User: "api-user", Password: refund.NewSecret("abcdefgh"), APIKey: refund.NewSecret("key-ijklmnop"), Currencies: []string{"SEK"},
 	}
 }
 
@@ -29,8 +30,14 @@ func TestNewNamesTheField(t *testing.T) {
 		{"Password", func(c *orderrows.Config) { c.Password = refund.Secret{} }},
 		{"APIKey", func(c *orderrows.Config) { c.APIKey = refund.Secret{} }},
 		{"APIKey", func(c *orderrows.Config) { c.APIKey = refund.NewSecret("abcdefgh\r\nX: y") }},
-		{"Currency", func(c *orderrows.Config) { c.Currency = "" }},
-		{"Currency", func(c *orderrows.Config) { c.Currency = "sek" }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = nil }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = []string{} }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = []string{""} }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = []string{"SEK", "nok"} }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = []string{"XXX"} }},
+		{"Currencies", func(c *orderrows.Config) { c.Currencies = []string{"SEK", "NOK", "SEK"} }},
+		{"Account", func(c *orderrows.Config) { c.Account = "our shop" }},
+		{"AbsenceAfter", func(c *orderrows.Config) { c.AbsenceAfter = -1 }},
 		{"BaseURL", func(c *orderrows.Config) { c.BaseURL = "http://mgmtapi.geins.io" }},
 		{"Transport", func(c *orderrows.Config) { c.Transport = (*http.Transport)(nil) }},
 		{"UserAgent", func(c *orderrows.Config) { c.UserAgent = "a\nb" }},
@@ -74,4 +81,32 @@ func TestConfigDoesNotPrintTheSecrets(t *testing.T) {
 func TestCapabilitiesOfAHastyClient(t *testing.T) {
 	assert.Equal(t, refund.RepeatFound, newClient(t, &wiretest.Transport{}).Capabilities().Repeat)
 	assert.Equal(t, refund.RepeatRefundsAgain, newHastyClient(t, &wiretest.Transport{}).Capabilities().Repeat)
+}
+
+// TestCurrenciesAreTheClientsOwn: neither the caller's slice nor a copy of Capabilities changes the client.
+func TestCurrenciesAreTheClientsOwn(t *testing.T) {
+	cfg := config()
+	cfg.Currencies = []string{"SEK", "NOK"}
+	client, err := orderrows.New(cfg)
+	require.NoError(t, err)
+	cfg.Currencies[0] = "JPY"
+	client.Capabilities().Currencies[1] = "JPY"
+	assert.Equal(t, []string{"SEK", "NOK"}, client.Capabilities().Currencies)
+}
+
+func TestCapabilities(t *testing.T) {
+	cfg := config()
+	cfg.Account, cfg.AbsenceAfter = "shop-se", 2*time.Hour
+	client, err := orderrows.New(cfg)
+	require.NoError(t, err)
+	caps := client.Capabilities()
+	require.NoError(t, refund.CheckAbilities(client))
+	assert.Equal(t, "orderrows", caps.Provider)
+	assert.Equal(t, "shop-se", caps.Account)
+	assert.Equal(t, "mgmtapi.geins.io", caps.Target)
+	assert.Equal(t, 2*time.Hour, caps.AbsenceAfter)
+	assert.Equal(t, refund.ListsByTime, caps.Lists)
+	assert.True(t, caps.Reads)
+	assert.False(t, caps.RejectsExcess, "no cap is documented")
+	assert.False(t, caps.Synchronous, "a refund is a record that somebody pays")
 }

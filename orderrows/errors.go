@@ -7,18 +7,18 @@ import (
 	"strings"
 
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
-// Details returns the validation messages of the API's answer that err is. They are for people, may change at any time and
-// may hold personal data. The API has no codes, so there is nothing else to tell its errors apart by than refund.Error.Kind.
+// Details returns the API's validation messages carried by err. They are for people, may change at any time and may hold
+// personal data. The API has no codes: portable is refund.Error.Kind alone.
 func Details(err error) Messages {
 	var e *refund.Error
 	if !errors.As(err, &e) || e.Provider != provider {
 		return nil
 	}
-	body, _ := envelope(e.Raw)
+	body, _ := readError(e.Raw)
 	return body.details
 }
 
@@ -28,26 +28,26 @@ type errorBody struct {
 	details Messages
 }
 
-// envelope reads the body of an error. ok is false if it is not the API's own.
-func envelope(body []byte) (e errorBody, ok bool) {
-	var wire struct {
+// readError reads the body of an error. ok is false if it is not the API's own.
+func readError(body []byte) (e errorBody, ok bool) {
+	var envelope struct {
 		Message json.RawMessage
 		Details Messages
 	}
-	if json.Unmarshal(body, &wire) != nil {
+	if json.Unmarshal(body, &envelope) != nil {
 		return errorBody{}, false
 	}
-	e = errorBody{lenient.Text(wire.Message), wire.Details}
+	e = errorBody{wire.Text(envelope.Message), envelope.Details}
 	return e, e.message != "" || len(e.details) > 0
 }
 
-// classify reads an answer. Nil means success.
+// classify reads a response. Nil means success.
 func classify(status int, body []byte) *httpx.Refusal {
 	if status >= 200 && status < 300 {
 		return nil
 	}
 	r := httpx.ByStatus(status, body)
-	e, ok := envelope(body)
+	e, ok := readError(body)
 	if !ok {
 		return r
 	}
@@ -58,18 +58,18 @@ func classify(status int, body []byte) *httpx.Refusal {
 	return r
 }
 
-// refused is the table of answers which say that nothing was refunded: those that are documented, or were seen, in the
-// API's own envelope. A 500 is none of them. Elsewhere in this API "A database error occured." usually means a bad body
-// (sonora-agent-plugins, SKILL.md), but whether a refund was written before it occurred nobody says. Nor is a 429, which the
-// vendor's own clients take for transient: that it is turned away before anything is done is not documented.
+// refused is the table of responses which say that nothing was refunded: those that are documented, or were seen, in the
+// API's own envelope. A 500 is none of them: elsewhere in this API "A database error occured." usually means a bad body
+// (sonora-agent-plugins, SKILL.md), but nobody says whether a refund was written before it occurred. Nor is a 429, which the
+// vendor's own clients repeat: it is not documented that it is turned away before anything is done.
 func refused(status int) (refund.Kind, bool) {
 	switch status {
 	case http.StatusBadRequest: // Creates refund page
-		return refund.KindInvalidRequest, true
+		return refund.ErrInvalidRequest, true
 	case http.StatusUnauthorized: // seen by the vendor: sonora-agent-plugins, SKILL.md
-		return refund.KindUnauthorized, true
+		return refund.ErrUnauthorized, true
 	case http.StatusNotFound: // Creates refund page
-		return refund.KindOrderNotFound, true
+		return refund.ErrOrderNotFound, true
 	}
 	return 0, false
 }

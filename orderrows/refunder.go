@@ -5,21 +5,12 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
+	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
-)
-
-const (
-	opRefund = "refund"
-
-	// Assumptions, see the package comment.
-	readLag = 5 * time.Minute
-
-	// zoneSlack is more than any two time zones differ by: dates may come without one.
-	zoneSlack = 24 * time.Hour
 )
 
 var (
@@ -29,148 +20,199 @@ var (
 	_ refund.Resolver = (*Client)(nil)
 )
 
-func capabilities(currency string, noLookup bool) refund.Capabilities {
+// Capabilities implements refund.Refunder.
+func (c *Client) Capabilities() refund.Capabilities {
 	caps := refund.Capabilities{
-		Provider:       provider,
-		Partial:        true,
-		Several:        true,
-		Repeat:         refund.RepeatFound,
-		Resolve:        refund.ResolveByMarker,
-		Currencies:     []string{currency},
-		Parts:          []refund.Part{refund.PartShipping, refund.PartFee, refund.PartReturnCost},
-		Lines:          true,
-		Reason:         true,
-		ReadLag:        readLag,
-		ConnectTimeout: connectTimeout,
-		WriteTimeout:   writeTimeout,
-		ReadTimeout:    readTimeout,
+		Partial:         true,
+		MultipleRefunds: true,
+		Repeat:          refund.RepeatFound,
+		ResolvedBy:      refund.ResolvedByMarker,
+		Reads:           true,
+		Lists:           refund.ListsByTime,
+		Currencies:      slices.Clone(c.currencies),
+		Parts:           []refund.Part{refund.PartShipping, refund.PartFee, refund.PartReturnCost},
+		RefundsLines:    true,
+		Reason:          true,
 	}
-	if noLookup {
+	if c.noLookup {
 		caps.Repeat = refund.RepeatRefundsAgain
 	}
-	return caps
+	return c.http.Describe(caps)
 }
 
-// Capabilities implements refund.Refunder.
-func (c *Client) Capabilities() refund.Capabilities { return c.caps }
-
 // Refund implements refund.Refunder. Order.ID is the order's number at Geins, Line the id of an order row, Reason becomes
-// the refund's Description. The refund is recorded, and pending until the shop's integration has paid it: the answer states
-// its id only. The order's refunds are read first, and one that has the key already is returned instead (Config.NoLookup).
+// the refund's Description. The refund is recorded, and pending until the shop's integration has paid it: the response
+// states its id only. Without Config.NoLookup the order's refunds are read first: one that has the key already is returned
+// instead, and one in another currency than Amount is an ErrCurrencyMismatch.
 func (c *Client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
-	orderID, native, err := c.check(req)
+	op := c.http.Op("refund", refund.Attempt{Request: req})
+	orderID, native, err := c.native(op)
 	if err != nil {
 		return nil, err
 	}
 	if !c.noLookup {
-		if got, err := c.lookUp(ctx, orderID, req); got != nil || err != nil {
+		var list []Refund
+		got, err := decide.Before(ctx, op, func(ctx context.Context, op *httpx.Op) (seen decide.Sighting, err error) {
+			seen, list, err = c.search(ctx, op)
+			return seen, err
+		})
+		if got != nil || err != nil {
 			return got, err
 		}
+		// Not in look: a refund in another currency says nothing about what became of this one.
+		if i := slices.IndexFunc(list, func(r Refund) bool { return r.inOtherCurrency(req.Amount) }); i >= 0 {
+			return nil, op.NotSent(refund.ErrCurrencyMismatch, "Amount",
+				"is %s, but the order has a refund in %.10q, and Geins reads amounts in the order's currency",
+				req.Amount, list[i].Currency)
+		}
 	}
-	answer, res, err := c.createRefund(ctx, orderID, &native, refund.Attempt{Request: req})
+	return c.send(ctx, op, orderID, native)
+}
+
+// native checks and converts the request of op.
+func (c *Client) native(op *httpx.Op) (orderID int32, native *NewRefund, err error) {
+	req := &op.Attempt.Request
+	if err := c.caps.Check(*req); err != nil {
+		return 0, nil, err
+	}
+	if orderID, err = parseOrder(op, req.Order); err != nil {
+		return 0, nil, err
+	}
+	native = &NewRefund{
+		Reference: req.IdempotencyKey, Description: req.Reason,
+		RefundAmount: req.Amount, RefundType: refundType(req.Part),
+	}
+	if req.Line != "" {
+		if native.OrderRowID, err = parseID(op, "Line", "the id of a row of the order", req.Line); err != nil {
+			return 0, nil, err
+		}
+	}
+	return orderID, native, nil
+}
+
+// send sends the request of op. The response names neither the order nor the key nor the amount, so nothing is compared.
+func (c *Client) send(ctx context.Context, op *httpx.Op, orderID int32, native *NewRefund) (*refund.Refund, error) {
+	answer, res, err := c.create(ctx, op, orderID, native)
 	if err != nil {
 		return nil, err
 	}
+	req := &op.Attempt.Request
 	got := &refund.Refund{
-		ID: answer.RefundID, IdempotencyKey: req.IdempotencyKey, Provider: provider, Order: req.Order,
+		ID: answer.RefundID, IdempotencyKey: req.IdempotencyKey, Provider: op.Provider, Account: op.Account, Order: req.Order,
 		Status: refund.StatusPending, Raw: res.Body,
 	}
 	if len(answer.Details) > 0 {
-		got.Warnings = append(got.Warnings, "the answer has validation messages, see Raw; read the refund to see what took effect")
+		got.Warnings = append(got.Warnings, "the response has validation messages, see Raw; read the refund to see what took effect")
 	}
 	return got, nil
 }
 
-// lookUp returns the refund that has the key of req already, or nil. All of its errors are OutcomeNotSent.
-func (c *Client) lookUp(ctx context.Context, orderID int32, req refund.Request) (*refund.Refund, error) {
-	const op = "look up refund"
-	list, err := c.listRefunds(ctx, op, orderID, refund.Attempt{Request: req})
+// look implements decide.Look: it searches the order's refunds for the key.
+func (c *Client) look(ctx context.Context, op *httpx.Op) (decide.Sighting, error) {
+	seen, _, err := c.search(ctx, op)
+	return seen, err
+}
+
+// search is look, with the refunds that it has read.
+func (c *Client) search(ctx context.Context, op *httpx.Op) (seen decide.Sighting, list []Refund, err error) {
+	orderID, native, err := c.native(op)
 	if err != nil {
-		var e *refund.Error
-		errors.As(err, &e)
-		e.Outcome = refund.OutcomeNotSent
-		return nil, err
+		return seen, nil, err
 	}
-	stop := func(kind refund.Kind, problem string) error {
-		return &refund.Error{
-			Provider: provider, Op: op, Kind: kind, Outcome: refund.OutcomeNotSent,
-			IdempotencyKey: req.IdempotencyKey, Message: problem,
-		}
+	list, err = c.list(ctx, op, orderID)
+	if errors.Is(err, refund.ErrOrderNotFound) && op.Attempt.Tries > 0 { // sent before, so that there was such an order
+		seen.Doubt = "the order is not found: these may be the credentials of another account"
+		return seen, nil, nil
 	}
-	got, problem := find(list, &req)
-	if problem != "" {
-		return nil, stop(refund.KindConflict, "the order has a refund with this key, but "+problem)
+	if err != nil {
+		return seen, nil, err
 	}
-	if i := slices.IndexFunc(list, func(r Refund) bool { return r.Currency != "" && r.Currency != c.currency }); got == nil && i >= 0 {
-		return nil, stop(refund.KindCurrencyMismatch, "the order has a refund in another currency than "+c.currency)
-	}
-	return got, nil
-}
-
-// find looks for the refund of req by its key. problem says that there is one, but that it is another refund.
-func find(list []Refund, req *refund.Request) (got *refund.Refund, problem string) {
-	marked := 0
 	for i := range list {
 		r := &list[i]
-		if r.Reference != req.IdempotencyKey {
+		if r.Reference != native.Reference {
+			if unmarked(r, &op.Attempt) {
+				seen.Doubt = "the order has a refund of this amount without any Reference: it may be this one"
+			}
 			continue
 		}
-		marked++
-		if p := differs(r, req); p != "" {
-			problem = p
-		} else if got == nil {
-			got = common(req.Order, r)
+		switch problem := differs(r, native); {
+		case problem != "":
+			seen.Clash = "the order has a refund with the key, but " + problem
+		case seen.Refund == nil || seen.Refund.Status == refund.StatusCanceled: // a denied one gives way to one that is not
+			seen.Refund = common(op, op.Attempt.Request.Order, r)
+		case r.status() != refund.StatusCanceled:
+			seen.Clash = "the order has more than one refund with the key"
 		}
 	}
-	if got == nil {
-		return nil, problem
-	}
-	if marked > 1 {
-		got.Warnings = append(got.Warnings, "the order has "+strconv.Itoa(marked)+" refunds with this key")
-	}
-	return got, ""
+	return seen, list, nil
 }
 
-// differs says in what r is not the refund of req, or "". What r does not state cannot differ.
-func differs(r *Refund, req *refund.Request) string {
-	if amount := r.amount(); !amount.IsZero() && amount != req.Amount {
-		return "of " + amount.String()
+// GetRefund implements refund.Getter.
+func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	op := c.http.Op("get refund", refund.Attempt{})
+	orderID, err := parseOrder(op, ref.Order)
+	if err != nil {
+		return nil, err
 	}
-	if r.Currency != "" && r.Currency != req.Amount.Currency() {
-		return "in another currency"
+	got, err := c.retrieve(ctx, op, orderID, ref.ID)
+	if err != nil {
+		return nil, err
 	}
-	if len(r.RefundRows) != 1 {
+	return common(op, ref.Order, got), nil
+}
+
+// Refunds implements refund.Lister. Without an order the refunds of all orders are listed, in one response: set Since.
+func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
+	op := c.http.Op("list refunds", refund.Attempt{})
+	var read func() ([]Refund, error)
+	if q.Order == (refund.Order{}) {
+		native := &RefundQuery{CreatedBefore: q.Until.UTC()}
+		if !q.Since.IsZero() { // whether CreatedAfter is inclusive is not documented
+			native.CreatedAfter = q.Since.Add(-time.Second).UTC()
+		}
+		read = func() ([]Refund, error) { return c.query(ctx, op, native) }
+	} else {
+		orderID, err := parseOrder(op, q.Order)
+		if err != nil {
+			return httpx.Failed[*refund.Refund](err)
+		}
+		read = func() ([]Refund, error) { return c.list(ctx, op, orderID) }
+	}
+	return httpx.Select(q, httpx.Convert(httpx.Items(read), func(r Refund) *refund.Refund {
+		order := q.Order
+		if order == (refund.Order{}) {
+			order.ID = itoa(r.OrderID)
+		}
+		return common(op, order, &r)
+	}))
+}
+
+// Resolve implements refund.Resolver: the order's refunds are read and searched for the key. Nothing is ever sent again.
+func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+	return decide.Resolve(ctx, c.http.Op("resolve", a), c.look)
+}
+
+// common converts a refund of an order.
+func common(op *httpx.Op, order refund.Order, r *Refund) *refund.Refund {
+	return &refund.Refund{
+		ID: r.RefundID, IdempotencyKey: keyOf(r), Provider: op.Provider, Account: op.Account, Order: order,
+		Amount:    r.amount(),
+		Status:    r.status(),
+		CreatedAt: r.CreatedOn.Time,
+	}
+}
+
+// keyOf returns the key that r was made with, or "" if its Reference cannot be one: the Reference of a refund that somebody
+// else has made is any text.
+func keyOf(r *Refund) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
+	if len(r.Reference) > refund.MaxKeyLength || strings.Trim(r.Reference, letters) != "" {
 		return ""
 	}
-	row := &r.RefundRows[0]
-	if typ := refundType(req.Part); row.RefundType != typ {
-		return "of RefundType " + strconv.Itoa(int(row.RefundType)) + " instead of " + strconv.Itoa(int(typ))
-	}
-	if row.OrderRowID != nil && req.Line != "" && itoa(*row.OrderRowID) != req.Line {
-		return "of another order row"
-	}
-	return ""
+	return r.Reference
 }
 
-// check returns the native request of req.
-func (c *Client) check(req refund.Request) (orderID int32, native NewRefund, err error) {
-	if err := c.caps.Check(req); err != nil {
-		return 0, native, err
-	}
-	if orderID, err = parseID(opRefund, "Order.ID", "the number of the order at Geins", req.Order.ID); err != nil {
-		return 0, native, err
-	}
-	native = NewRefund{
-		Reference: req.IdempotencyKey, Description: req.Reason,
-		RefundAmount: req.Amount.Decimal(), RefundType: refundType(req.Part),
-	}
-	if req.Line != "" {
-		native.OrderRowID, err = parseID(opRefund, "Line", "the id of a row of the order", req.Line)
-	}
-	return orderID, native, err
-}
-
-// refundType is what a part is called here. Capabilities.Check has seen to it that there are no others.
+// refundType is what a part is called here. Capabilities.Check has refused all others.
 func refundType(part refund.Part) RefundType {
 	switch part {
 	case refund.PartReturnCost:
@@ -184,152 +226,35 @@ func refundType(part refund.Part) RefundType {
 	}
 }
 
-// parseID reads an id of the common language, in the one way of writing it: two strings must not mean one order.
-func parseID(op, field, what, id string) (int32, error) {
-	n, err := strconv.ParseInt(id, 10, 32)
-	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
-		return 0, httpx.Invalid(provider, op, field, "must be "+what+": digits, without leading zeros, from 1 to 2147483647")
+// differs returns what makes r another refund than req, or "". What r does not state cannot differ.
+func differs(r *Refund, req *NewRefund) string {
+	if amount := r.amount(); !amount.IsZero() && amount != req.RefundAmount {
+		return "of " + amount.String()
 	}
-	return int32(n), nil
-}
-
-// checkRefund checks a native request, and gives its amount the decimals of the currency.
-func (c *Client) checkRefund(orderID int32, r *NewRefund) error {
-	bad := func(field, problem string) error { return httpx.Invalid(provider, opRefund, field, problem) }
-	if err := checkID(opRefund, "Order.ID", orderID); err != nil {
-		return err
+	if r.inOtherCurrency(req.RefundAmount) {
+		return "in another currency"
 	}
-	amount, err := refund.MoneyFromDecimal(r.RefundAmount, c.currency)
-	if err != nil {
-		return bad("RefundAmount", httpx.Problem(err))
+	if len(r.RefundRows) != 1 {
+		return ""
 	}
-	r.RefundAmount = amount.Decimal()
-	switch {
-	case amount.Sign() <= 0:
-		return bad("RefundAmount", "is "+amount.String()+"; it must be greater than zero")
-	case r.OrderRowID < 0:
-		return bad("OrderRowID", "is "+itoa(r.OrderRowID)+"; ids are greater than zero, 0 means no particular row")
-	case r.RefundType < TypeDefault || r.RefundType > TypeInvoiceFee:
-		return bad("RefundType", "is "+strconv.Itoa(int(r.RefundType))+"; 0 to 3 are allowed")
-	case r.RefundsRequireApproval && r.Settled: // Creates refund page: only applies if Settled is false
-		return bad("RefundsRequireApproval", "does not go with Settled, which records the refund without any approval")
+	row := &r.RefundRows[0]
+	if row.RefundType != req.RefundType {
+		return "of another part"
 	}
-	return nil
-}
-
-// common converts a refund of an order.
-func common(order refund.Order, r *Refund) *refund.Refund {
-	return &refund.Refund{
-		ID: r.RefundID, IdempotencyKey: r.Reference, Provider: provider, Order: order,
-		Amount:    r.amount(),
-		Status:    r.status(),
-		CreatedAt: r.CreatedOn.Time,
+	if row.OrderRowID != nil && req.OrderRowID != 0 && *row.OrderRowID != req.OrderRowID {
+		return "of another order row"
 	}
-}
-
-// status condenses the flags; the API has no word for it. That money has moved comes first.
-func (r *Refund) status() refund.Status {
-	settled := len(r.RefundRows) > 0 && !slices.ContainsFunc(r.RefundRows, func(row RefundRow) bool { return !row.Settled })
-	switch {
-	case r.Processed || settled:
-		return refund.StatusSucceeded
-	case r.RequiresApproval && r.Approved == nil:
-		return refund.StatusNeedsAction
-	case r.RequiresApproval && !*r.Approved:
-		return refund.StatusCanceled
-	}
-	return refund.StatusPending
-}
-
-// GetRefund implements refund.Getter.
-func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
-	const op = "get refund"
-	orderID, err := parseID(op, "Order.ID", "the number of the order at Geins", ref.Order.ID)
-	if err != nil {
-		return nil, err
-	}
-	got, err := c.retrieveRefund(ctx, op, orderID, ref.ID)
-	if err != nil {
-		return nil, err
-	}
-	return common(ref.Order, got), nil
-}
-
-// Refunds implements refund.Lister. Without an order the refunds of all orders are listed, in one answer: set Since.
-func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
-	const op = "list refunds"
-	return func(yield func(*refund.Refund, error) bool) {
-		list, err := c.selected(ctx, op, q)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for i := range list {
-			order := q.Order
-			if order.ID == "" {
-				order = refund.Order{ID: itoa(list[i].OrderID)}
-			}
-			got := common(order, &list[i])
-			if q.Selects(got) && !yield(got, nil) {
-				return
-			}
-		}
-	}
-}
-
-// selected reads at least the refunds that q selects.
-func (c *Client) selected(ctx context.Context, op string, q refund.Query) ([]Refund, error) {
-	if q.Order == (refund.Order{}) {
-		native := RefundQuery{}
-		if !q.Since.IsZero() { // whether CreatedAfter is inclusive is not documented
-			native.CreatedAfter = q.Since.Add(-time.Second).UTC()
-		}
-		if !q.Until.IsZero() {
-			native.CreatedBefore = q.Until.UTC()
-		}
-		return c.queryRefunds(ctx, op, &native)
-	}
-	orderID, err := parseID(op, "Order.ID", "the number of the order at Geins", q.Order.ID)
-	if err != nil {
-		return nil, err
-	}
-	return c.listRefunds(ctx, op, orderID, refund.Attempt{})
-}
-
-// Resolve implements refund.Resolver: the order's refunds are read and searched for the key. Nothing is ever sent again.
-func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	orderID, _, err := c.check(a.Request)
-	if err != nil {
-		return refund.Resolution{}, err
-	}
-	until := a.LastSent.Add(readLag)
-	for range 2 { // absence counts when it has been seen twice
-		list, err := c.listRefunds(ctx, "resolve", orderID, a)
-		missing := errors.Is(err, refund.ErrOrderNotFound)
-		if err != nil && !missing {
-			return refund.Resolution{}, err
-		}
-		got, problem := find(list, &a.Request)
-		switch {
-		case got != nil:
-			return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got, Why: "the order has a refund with the key"}, nil
-		case problem != "":
-			return refund.Resolution{Why: "the order has a refund with the key, but " + problem}, nil
-		case time.Now().Before(until):
-			return refund.Resolution{NotBefore: until, Why: "the order does not show it, but reads may lag behind writes"}, nil
-		case missing:
-			return refund.Resolution{Why: "the order is not found: these may be the credentials of another account"}, nil
-		case slices.ContainsFunc(list, func(r Refund) bool { return unmarked(&r, &a) }):
-			return refund.Resolution{Why: "the order has a refund of this amount without any reference: it may be this one"}, nil
-		}
-	}
-	return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "the order does not show it"}, nil
+	return ""
 }
 
 // unmarked reports whether r could be the refund of a without its key: the vendor warns that a success does not prove
-// that every field took effect (sonora-agent-plugins).
+// that every field took effect (sonora-agent-plugins). Only the number of an amount is sent, so only that is compared.
 func unmarked(r *Refund, a *refund.Attempt) bool {
 	amount := r.amount()
-	return r.Reference == "" && (amount == a.Request.Amount || amount.IsZero()) &&
+	return r.Reference == "" && (amount.IsZero() || amount.Decimal().Equal(a.Request.Amount.Decimal())) &&
 		(r.CreatedOn.IsZero() || r.CreatedOn.After(a.FirstSent.Add(-zoneSlack)))
+}
+
+func (r *Refund) inOtherCurrency(amount refund.Money) bool {
+	return r.Currency != "" && r.Currency != amount.Currency()
 }

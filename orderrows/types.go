@@ -4,29 +4,32 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/lenient"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
 // Time is a date of the API's. Whether it has an offset is not documented: without one it is in UTC. One that cannot be
-// read, or is null, is the zero time, never a failure: the rest of the answer counts.
+// read, or is null, is the zero time, never a failure: the rest of the response counts.
 type Time struct{ time.Time }
 
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Time, _ = lenient.Time(lenient.Text(data), time.UTC)
+	t.Time, _ = wire.Time(wire.Text(data), time.UTC)
 	return nil
 }
 
 // Messages are the API's words about the data of a request. It sends null where there are none.
 type Messages []string
 
-// UnmarshalJSON never fails: what is no list of texts is read as far as it is one.
+// UnmarshalJSON never fails: anything but a list of texts is read as one where possible.
 func (m *Messages) UnmarshalJSON(data []byte) error {
 	*m = nil
 	var items []json.RawMessage
@@ -34,7 +37,7 @@ func (m *Messages) UnmarshalJSON(data []byte) error {
 		items = []json.RawMessage{data}
 	}
 	for _, item := range items {
-		if text := lenient.Text(item); text != "" {
+		if text := wire.Text(item); text != "" {
 			*m = append(*m, text)
 		}
 	}
@@ -59,41 +62,77 @@ type NewRefund struct {
 	Reference   string `json:"Reference,omitempty"`  // your own; the only thing to find the refund again by
 	Description string `json:"Description,omitempty"`
 	Author      string `json:"Author,omitempty"`
-	// RefundAmount is in the order's currency, greater than zero, with no more decimals than Config.Currency has.
-	// Required.
-	RefundAmount decimal.Decimal `json:"-"`
+	// RefundAmount is greater than zero, in one of Config.Currencies. Only its number is sent: the API reads it in the
+	// order's currency, which is not compared with this one. Required.
+	RefundAmount refund.Money `json:"RefundAmount"`
 	// RefundType is TypeDefault if it is left out.
 	RefundType RefundType `json:"RefundType"`
 
 	ToBalance        bool `json:"ToBalance,omitempty"`        // credit the customer's balance in the shop
 	Settled          bool `json:"Settled,omitempty"`          // the money has moved already: no event, no approval
-	SkipRefundEvents bool `json:"SkipRefundEvents,omitempty"` // no event: whoever pays by events does not hear of it
+	SkipRefundEvents bool `json:"SkipRefundEvents,omitempty"` // no event: an integration that pays by events is not told
 	// RefundsRequireApproval keeps the refund from being sent before SetApproval. Not together with Settled.
 	RefundsRequireApproval bool `json:"RefundsRequireApproval,omitempty"`
 }
 
-// MarshalJSON writes the amount as a number with the decimals that it has.
-func (r NewRefund) MarshalJSON() ([]byte, error) {
-	type plain NewRefund
-	amount := r.RefundAmount.StringFixed(max(0, -r.RefundAmount.Exponent()))
-	return json.Marshal(struct { //nolint:wrapcheck // wrapped once, in client.go
-		plain
-		RefundAmount json.Number
-	}{plain(r), json.Number(amount)})
+func (r *NewRefund) check(op *httpx.Op, currencies []string) error {
+	for _, f := range [...]struct{ name, text string }{
+		{"Reference", r.Reference}, {"Description", r.Description}, {"Author", r.Author},
+	} {
+		if !utf8.ValidString(f.text) { // JSON would change it, and nobody would find the Reference again
+			return op.Invalid(f.name, "is not valid UTF-8")
+		}
+	}
+	switch {
+	case r.RefundAmount.IsZero():
+		return op.Invalid("RefundAmount", "is missing; there is no empty amount that means everything")
+	case r.RefundAmount.Sign() <= 0:
+		return op.Invalid("RefundAmount", "is %s; it must be greater than zero", r.RefundAmount)
+	case !slices.Contains(currencies, r.RefundAmount.Currency()):
+		return op.NotSent(refund.ErrCurrencyMismatch, "RefundAmount", "is in %s; this client refunds in %s",
+			r.RefundAmount.Currency(), strings.Join(currencies, ", "))
+	case r.OrderRowID < 0:
+		return op.Invalid("OrderRowID", "is %d; ids are greater than zero, 0 means no particular row", r.OrderRowID)
+	case r.RefundType < TypeDefault || r.RefundType > TypeInvoiceFee:
+		return op.Invalid("RefundType", "is %d; %d to %d are allowed", r.RefundType, TypeDefault, TypeInvoiceFee)
+	case r.RefundsRequireApproval && r.Settled: // Creates refund page: only applies if Settled is false
+		return op.Invalid("RefundsRequireApproval", "does not go with Settled, which records the refund without any approval")
+	}
+	return nil
 }
 
-// CreatedRefund is the answer to a new refund.
+// wireNewRefund is a NewRefund as it is sent: the amount is a number with the currency's decimals.
+type wireNewRefund struct {
+	*NewRefund
+
+	RefundAmount json.Number `json:"RefundAmount"`
+}
+
+func (r *NewRefund) wire() *wireNewRefund {
+	return &wireNewRefund{r, json.Number(r.RefundAmount.Amount())}
+}
+
+// CreatedRefund is the response to a new refund.
 type CreatedRefund struct {
 	RefundID string   `json:"Resource"` // a UUID
 	Message  string   `json:"Message"`
 	Details  Messages `json:"Details"`
 }
 
-// Answer is the answer to a change of a refund.
+func (r *CreatedRefund) problem() string {
+	if !isRefundID(r.RefundID) {
+		return "the response has no id of a refund in Resource"
+	}
+	return ""
+}
+
+// Answer is the response to a change of a refund.
 type Answer struct {
 	Message string   `json:"Message"`
 	Details Messages `json:"Details"`
 }
+
+func (*Answer) problem() string { return "" }
 
 // Refund is a refund as it is read. What the API leaves out, or sends as null, is nil or empty.
 type Refund struct {
@@ -191,34 +230,68 @@ type OrderRow struct {
 }
 
 // amount converts to the common language: the row's amount where there is one row, which is what CreateRefund makes, else
-// the total; the zero Money if the provider states none that can be read.
+// the total; the zero Money if the API states none that can be read.
 func (r *Refund) amount() refund.Money {
 	if len(r.RefundRows) == 1 {
-		return money(r.RefundRows[0].RefundAmount, r.Currency)
+		return wire.MoneyFromDecimal(r.RefundRows[0].RefundAmount, r.Currency)
 	}
-	return money(r.RefundedTotal, r.Currency)
+	return wire.MoneyFromDecimal(r.RefundedTotal, r.Currency)
 }
 
-// money converts an amount. The API calculates in binary floating point, so that 53.77 may arrive as
-// 53.769999999999996: what is off by less than a millionth is rounded, anything else is the zero Money.
-func money(amount *decimal.Decimal, currency string) refund.Money {
-	unit, err := refund.MoneyFromMinor(1, currency)
-	if err != nil || amount == nil {
-		return refund.Money{}
+// status condenses the flags; the API has no word for it. That money has moved comes first.
+func (r *Refund) status() refund.Status {
+	settled := len(r.RefundRows) > 0 && !slices.ContainsFunc(r.RefundRows, func(row RefundRow) bool { return !row.Settled })
+	switch {
+	case r.Processed || settled:
+		return refund.StatusSucceeded
+	case r.RequiresApproval && r.Approved == nil:
+		return refund.StatusNeedsAction
+	case r.RequiresApproval && !*r.Approved:
+		return refund.StatusCanceled
 	}
-	// First of all, because arithmetic on a giant exponent takes gigabytes.
-	if exp := amount.Exponent(); exp < -32 || exp > 32 || amount.Coefficient().BitLen() > 128 {
-		return refund.Money{}
+	return refund.StatusPending
+}
+
+// problem returns why r is not a refund of the order; 0 stands for any order.
+func (r *Refund) problem(orderID int32) string {
+	switch {
+	case r.RefundID == "":
+		return "a refund in the response has no RefundId"
+	case orderID != 0 && r.OrderID != 0 && r.OrderID != orderID:
+		return "a refund in the response is of order " + itoa(r.OrderID)
 	}
-	rounded := amount.Round(-unit.Decimal().Exponent())
-	if amount.Sub(rounded).Abs().Cmp(decimal.New(1, -6)) >= 0 {
-		return refund.Money{}
+	return ""
+}
+
+// oneRefund is the response to reading a refund.
+type oneRefund struct{ Resource *Refund }
+
+func (one *oneRefund) problem(orderID int32, refundID string) string {
+	if one.Resource == nil {
+		return "the response has no Resource"
 	}
-	got, err := refund.MoneyFromDecimal(rounded, currency)
-	if err != nil {
-		return refund.Money{}
+	if p := one.Resource.problem(orderID); p != "" {
+		return p
 	}
-	return got
+	if !strings.EqualFold(one.Resource.RefundID, refundID) {
+		return "the response is another refund"
+	}
+	return ""
+}
+
+// refundList is the response to reading refunds.
+type refundList struct{ Resource *[]Refund }
+
+func (list *refundList) problem(orderID int32) string {
+	if list.Resource == nil { // not an empty list: Refund would pay again
+		return "the response has no Resource"
+	}
+	for i := range *list.Resource {
+		if p := (*list.Resource)[i].problem(orderID); p != "" {
+			return p
+		}
+	}
+	return ""
 }
 
 // RefundApproval is the body of SetApproval. The zero value denies.
@@ -271,21 +344,65 @@ type RefundQuery struct {
 	ExcludeStatuses []QueryStatus `json:"ExcludeStatuses,omitempty"`
 }
 
-func (q *RefundQuery) check(op string) error {
-	for _, f := range []struct {
+func (q *RefundQuery) check(op *httpx.Op) error {
+	for _, f := range [...]struct {
 		name     string
 		statuses []QueryStatus
 		least    QueryStatus
 	}{{"IncludeStatuses", q.IncludeStatuses, StatusAll}, {"ExcludeStatuses", q.ExcludeStatuses, StatusSent}} {
 		if i := slices.IndexFunc(f.statuses, func(s QueryStatus) bool { return s < f.least || s > StatusApproved }); i >= 0 {
-			return httpx.Invalid(provider, op, f.name, "has "+strconv.Itoa(int(f.statuses[i]))+"; "+
-				strconv.Itoa(int(f.least))+" to "+strconv.Itoa(int(StatusApproved))+" are allowed")
+			return op.Invalid(f.name, "has %d; %d to %d are allowed", f.statuses[i], f.least, StatusApproved)
 		}
 	}
-	for _, t := range []*time.Time{
-		&q.CreatedAfter, &q.CreatedBefore, &q.ApprovedAfter, &q.ApprovedBefore, &q.UpdatedAfter, &q.UpdatedBefore,
-	} {
-		*t = t.UTC()
+	return nil
+}
+
+// utc converts dates to the one zone that all of the vendor's examples use.
+func utc(dates ...*time.Time) {
+	for _, date := range dates {
+		*date = date.UTC()
+	}
+}
+
+func itoa(id int32) string { return strconv.Itoa(int(id)) }
+
+// parseID reads an id of the common language, in the one way of writing it: two strings must not mean one order.
+func parseID(op *httpx.Op, field, what, id string) (int32, error) {
+	n, err := strconv.ParseInt(id, 10, 32)
+	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
+		return 0, op.Invalid(field, "must be %s: digits, without leading zeros, from 1 to 2147483647", what)
+	}
+	return int32(n), nil
+}
+
+// parseOrder returns the API's id of an order. MerchantID only informs; an invoice would be part of an order.
+func parseOrder(op *httpx.Op, order refund.Order) (int32, error) {
+	if order.InvoiceID != "" {
+		return 0, op.Invalid("Order.InvoiceID", "is set; Geins knows orders, and no invoices of them")
+	}
+	return parseID(op, "Order.ID", "the number of the order at Geins", order.ID)
+}
+
+func checkID(op *httpx.Op, field string, id int32) error {
+	if id <= 0 {
+		return op.Invalid(field, "is %d; ids are greater than zero", id)
 	}
 	return nil
+}
+
+func checkIDs(op *httpx.Op, orderID int32, refundID string) error {
+	if err := checkID(op, "Order.ID", orderID); err != nil {
+		return err
+	}
+	if !isRefundID(refundID) {
+		return op.Invalid("ID", `is not the id of a refund, which is a UUID like "6f1c3c1e-8f0a-4b52-9a3c-2f6b7f0d9a11"`)
+	}
+	return nil
+}
+
+// isRefundID reports whether id is a UUID in its usual form. Anything else must not be sent: "List" stands in the same
+// place of the path.
+func isRefundID(id string) bool {
+	parsed, err := uuid.Parse(id)
+	return err == nil && len(id) == len(uuid.UUID{}.String()) && parsed != uuid.Nil
 }

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multirefund/refund-go/internal/wiretest"
 	"github.com/multirefund/refund-go/orderrows"
+	"github.com/multirefund/refund-go/orderrows/orderrowstest"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -101,7 +101,8 @@ func TestDecodeRefund(t *testing.T) {
 	assert.Equal(t, "k", common.IdempotencyKey)
 
 	for _, unreadable := range []string{
-		"", "<html>", "{}", "[]", `{"Resource":{}}`, `{"Resource":null}`, `{"Resource":[]}`, `{"Resource":{"RefundId":7}}`,
+		"", "<html>", "{}", "[]", `{"Resource":{}}`, `{"Resource":null}`, one(`"RefundId":"` + refundID + `","OrderId":2`),
+		one(`"RefundId":"5a1c3c1e-8f0a-4b52-9a3c-2f6b7f0d9a11"`), `{"Resource":[]}`, `{"Resource":{"RefundId":7}}`,
 		`{"Resource":{"RefundId":"r","RefundedTotal":1e2000000}}`,
 	} {
 		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).RetrieveRefund(t.Context(), 1, refundID)
@@ -166,13 +167,36 @@ func common(t *testing.T, members string) *refund.Refund {
 	return got
 }
 
-func TestNewRefundWritesANumber(t *testing.T) {
-	for in, want := range map[string]string{"10": "10", "10.50": "10.50", "0.01": "0.01", "1e2": "100"} {
-		got, err := json.Marshal(orderrows.NewRefund{RefundAmount: decimal.RequireFromString(in)})
+// TestRefundAmountIsANumber: with the decimals of its currency, whatever the caller wrote.
+func TestRefundAmountIsANumber(t *testing.T) {
+	for amount, want := range map[string]string{
+		"10 SEK": "10.00", "10.5 SEK": "10.50", "0.01 SEK": "0.01", "92233720368547758.07 SEK": "92233720368547758.07",
+		"10 JPY": "10", "10 KWD": "10.000",
+	} {
+		var money refund.Money
+		require.NoError(t, money.UnmarshalText([]byte(amount)))
+		wire := &wiretest.Transport{Status: http.StatusOK, Body: created}
+		client, err := orderrowstest.NewIn("SEK", "JPY", "KWD").Client(refund.Options{Transport: wire})
 		require.NoError(t, err)
-		assert.Equal(t, `{"RefundType":0,"RefundAmount":`+want+`}`, string(got))
+		_, err = client.CreateRefund(t.Context(), 1, orderrows.NewRefund{RefundAmount: money})
+		require.NoError(t, err)
+		require.Len(t, wire.Dumps, 1)
+		assert.Contains(t, wire.Dumps[0], "\n"+`{"RefundType":0,"RefundAmount":`+want+"}\n")
 	}
 }
+
+// TestNewRefundKeepsItsCurrency: what a caller stores of a request is not what is sent.
+func TestNewRefundKeepsItsCurrency(t *testing.T) {
+	want := nativeRequest()
+	stored, err := json.Marshal(want)
+	require.NoError(t, err)
+	var got orderrows.NewRefund
+	require.NoError(t, json.Unmarshal(stored, &got))
+	assert.Equal(t, want, got)
+}
+
+// one is the response with a refund of some members.
+func one(members string) string { return `{"Resource":{` + members + `}}` }
 
 // FuzzAnswers lets any bytes be the answer to a refund and to the list that is read to resolve it. Nothing may panic, and
 // a success is a refund or unknown, never a refusal.

@@ -3,6 +3,7 @@ package refund_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,8 @@ import (
 // capable is a provider that carries some things and not others.
 func capable() refund.Capabilities {
 	return refund.Capabilities{
-		Provider: "somepay", Currencies: []string{"AUD", "NZD"},
-		Parts: []refund.Part{refund.PartShipping, refund.PartTax}, Lines: true,
+		Provider: "somepay", Account: "shop-au", Currencies: []string{"AUD", "NZD"},
+		Parts: []refund.Part{refund.PartShipping, refund.PartTax}, RefundsLines: true,
 	}
 }
 
@@ -46,7 +47,9 @@ func TestCheckAccepts(t *testing.T) {
 			r.Reason = "x"
 			r.Metadata = map[string]string{"a": "b"}
 		},
-		"purchased long ago": func(_ *refund.Capabilities, r *refund.Request) { r.Order.PurchasedAt = time.Unix(0, 0) },
+		"purchased long ago":    func(_ *refund.Capabilities, r *refund.Request) { r.PurchasedAt = time.Unix(0, 0) },
+		"all that was captured": func(_ *refund.Capabilities, r *refund.Request) { r.Captured = r.Amount },
+		"less than captured":    func(_ *refund.Capabilities, r *refund.Request) { r.Captured = refund.MustParseMoney("11", "AUD") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, req := capable(), validRequest()
@@ -61,92 +64,112 @@ func TestCheckRefuses(t *testing.T) {
 		change func(*refund.Capabilities, *refund.Request)
 		field  string
 		kind   refund.Kind
-		says   []string // of the problem, and of the way out
+		says   []string // names and values
 	}{
 		"no key": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.IdempotencyKey = "" },
-			"IdempotencyKey", refund.KindInvalidRequest,
-			[]string{"empty", "NewIdempotencyKey"},
+			"IdempotencyKey", refund.ErrInvalidRequest,
+			[]string{"NewIdempotencyKey"},
 		},
 		"key of 65": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.IdempotencyKey = strings.Repeat("k", 65) },
-			"IdempotencyKey", refund.KindInvalidRequest,
+			"IdempotencyKey", refund.ErrInvalidRequest,
 			[]string{"65", "64"},
 		},
 		"key with a space": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.IdempotencyKey = "order 1" },
-			"IdempotencyKey", refund.KindInvalidRequest,
-			[]string{"' '", "position 5", "A-Z a-z 0-9 . _ : -"},
+			"IdempotencyKey", refund.ErrInvalidRequest,
+			[]string{"' '", "5", "A-Z a-z 0-9 . _ : -"},
 		},
 		"key with a newline at its end": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.IdempotencyKey = "order\n" },
-			"IdempotencyKey", refund.KindInvalidRequest,
-			[]string{`'\n'`, "position 5"},
+			"IdempotencyKey", refund.ErrInvalidRequest,
+			[]string{`'\n'`, "5"},
 		},
 		"key in Unicode": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.IdempotencyKey = "é1" },
-			"IdempotencyKey", refund.KindInvalidRequest,
-			[]string{"0xc3", "position 0"},
+			"IdempotencyKey", refund.ErrInvalidRequest,
+			[]string{"0xc3", "0"},
 		},
 		"no order": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Order = refund.Order{} },
-			"Order", refund.KindInvalidRequest,
-			[]string{"somepay", "id"},
+			"Order", refund.ErrInvalidRequest,
+			[]string{"somepay"},
 		},
 		"a date is no order": {
-			func(_ *refund.Capabilities, r *refund.Request) { r.Order = refund.Order{PurchasedAt: time.Now()} },
-			"Order", refund.KindInvalidRequest,
-			[]string{"somepay", "id"},
+			func(_ *refund.Capabilities, r *refund.Request) { r.Order, r.PurchasedAt = refund.Order{}, time.Now() },
+			"Order", refund.ErrInvalidRequest,
+			[]string{"somepay"},
 		},
 		"no amount": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Amount = refund.Money{} },
-			"Amount", refund.KindInvalidRequest,
-			[]string{"missing"},
+			"Amount", refund.ErrInvalidRequest,
+			nil,
 		},
 		"zero": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Amount = refund.MustParseMoney("0", "AUD") },
-			"Amount", refund.KindInvalidRequest,
-			[]string{"0.00 AUD", "greater than zero"},
+			"Amount", refund.ErrInvalidRequest,
+			[]string{"0.00 AUD"},
 		},
 		"negative": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Amount = refund.MustParseMoney("-0.01", "AUD") },
-			"Amount", refund.KindInvalidRequest,
-			[]string{"-0.01 AUD", "greater than zero"},
+			"Amount", refund.ErrInvalidRequest,
+			[]string{"-0.01 AUD"},
 		},
 		"currency": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Amount = refund.MustParseMoney("1", "JPY") },
-			"Amount", refund.KindCurrencyMismatch,
+			"Amount", refund.ErrCurrencyMismatch,
 			[]string{"JPY", "AUD, NZD"},
 		},
 		"no currency at all": {
 			func(c *refund.Capabilities, _ *refund.Request) { c.Currencies = []string{} },
-			"Amount", refund.KindCurrencyMismatch,
+			"Amount", refund.ErrCurrencyMismatch,
 			[]string{"AUD"},
+		},
+		"more than captured": {
+			func(_ *refund.Capabilities, r *refund.Request) { r.Captured = refund.MustParseMoney("10.98", "AUD") },
+			"Amount", refund.ErrAmountExceeded,
+			[]string{"10.99 AUD", "10.98 AUD"},
+		},
+		"nothing captured": { // 0.00 is an amount: nothing was taken for the order
+			func(_ *refund.Capabilities, r *refund.Request) { r.Captured = refund.MustParseMoney("0", "AUD") },
+			"Amount", refund.ErrAmountExceeded,
+			[]string{"10.99 AUD", "0.00 AUD"},
+		},
+		"captured in another currency": { // however much it is
+			func(_ *refund.Capabilities, r *refund.Request) { r.Captured = refund.MustParseMoney("1000", "NZD") },
+			"Captured", refund.ErrInvalidRequest,
+			[]string{"AUD", "NZD"},
+		},
+		"no amount, but captured": {
+			func(_ *refund.Capabilities, r *refund.Request) { r.Amount, r.Captured = refund.Money{}, r.Amount },
+			"Amount", refund.ErrInvalidRequest,
+			nil,
 		},
 		"part of others": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Part = refund.PartDuty },
-			"Part", refund.KindInvalidRequest,
+			"Part", refund.ErrInvalidRequest,
 			[]string{`"duty"`, "somepay", `"shipping", "tax"`},
 		},
 		"part where there are none": {
 			func(c *refund.Capabilities, r *refund.Request) { c.Parts, r.Part = nil, refund.PartTax },
-			"Part", refund.KindInvalidRequest,
-			[]string{`"tax"`, "somepay", "whole"},
+			"Part", refund.ErrInvalidRequest,
+			[]string{`"tax"`, "somepay"},
 		},
 		"part that does not exist": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Part = "a\nb" },
-			"Part", refund.KindInvalidRequest,
+			"Part", refund.ErrInvalidRequest,
 			[]string{`"a\nb"`},
 		},
 		"part without end": {
 			func(_ *refund.Capabilities, r *refund.Request) { r.Part = refund.Part(strings.Repeat("p", 1<<20)) },
-			"Part", refund.KindInvalidRequest,
+			"Part", refund.ErrInvalidRequest,
 			[]string{"ppp"},
 		},
 		"line": {
-			func(c *refund.Capabilities, r *refund.Request) { c.Lines, r.Line = false, "row 1" },
-			"Line", refund.KindInvalidRequest,
-			[]string{"somepay", "line"},
+			func(c *refund.Capabilities, r *refund.Request) { c.RefundsLines, r.Line = false, "row 1" },
+			"Line", refund.ErrInvalidRequest,
+			[]string{"somepay"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,19 +181,16 @@ func TestCheckRefuses(t *testing.T) {
 				assert.Contains(t, message, want)
 			}
 			assert.NotContains(t, err.Error(), "\n")
-			require.ErrorIs(t, err, tt.kind.Sentinel())
+			require.ErrorIs(t, err, tt.kind)
 
 			var e *refund.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, "somepay", e.Provider)
+			assert.Equal(t, "shop-au", e.Account)
 			assert.Equal(t, "refund", e.Op)
+			assert.Equal(t, req.IdempotencyKey, e.IdempotencyKey, "so that nobody loses it")
 			assert.Equal(t, refund.AdviceFix, e.Advice())
 			assert.Zero(t, e.Attempts)
-			if tt.field == "IdempotencyKey" {
-				assert.Empty(t, e.IdempotencyKey)
-			} else {
-				assert.Equal(t, req.IdempotencyKey, e.IdempotencyKey, "so that nobody loses it")
-			}
 		})
 	}
 }
@@ -188,8 +208,8 @@ func TestCheckKeyCharacters(t *testing.T) {
 				assert.NoError(t, err, "byte %#02x", b)
 				continue
 			}
-			message := requireRefused(t, err, refund.KindInvalidRequest, "IdempotencyKey")
-			assert.Contains(t, message, fmt.Sprintf("position %d", position))
+			message := requireRefused(t, err, refund.ErrInvalidRequest, "IdempotencyKey")
+			assert.Contains(t, message, strconv.Itoa(position))
 		}
 	}
 }
@@ -200,12 +220,13 @@ func TestCheckKeyUnicode(t *testing.T) {
 		req := validRequest()
 		req.IdempotencyKey = key
 		err := capable().Check(req)
-		requireRefused(t, err, refund.KindInvalidRequest, "IdempotencyKey")
+		requireRefused(t, err, refund.ErrInvalidRequest, "IdempotencyKey")
 		assert.NotContains(t, err.Error(), key)
 	}
 }
 
-// A bad key may be anything that a caller was sent, so no part of it gets into a log, beyond the one bad byte.
+// A bad key may be anything that a caller was sent, so no part of it gets into a log, besides the one bad byte. The
+// error has it all the same, for the caller.
 func TestCheckNeverEchoesABadKey(t *testing.T) {
 	for _, key := range []string{
 		"order-1\nlevel=INFO msg=paid", "4111 1111 1111 1111", "a\x1b[2J", "<script>", strings.Repeat("secret", 1000),
@@ -213,7 +234,7 @@ func TestCheckNeverEchoesABadKey(t *testing.T) {
 		req := validRequest()
 		req.IdempotencyKey = key
 		err := capable().Check(req)
-		requireRefused(t, err, refund.KindInvalidRequest, "IdempotencyKey")
+		requireRefused(t, err, refund.ErrInvalidRequest, "IdempotencyKey")
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			text := fmt.Sprintf(verb, err)
 			assert.NotContains(t, text, key)

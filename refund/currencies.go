@@ -1,5 +1,29 @@
 package refund
 
+// Currencies returns the ISO 4217 codes that Money knows, in alphabetical order.
+func Currencies() []string {
+	var all []string
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for _, a := range letters {
+		for _, b := range letters {
+			for _, c := range letters {
+				if code := string([]rune{a, b, c}); known(code) {
+					all = append(all, code)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Decimals returns how many decimals amounts of a currency have, and false for a code that Money does not know.
+func Decimals(currency string) (int, bool) { return minorUnits(currency) }
+
+func known(currency string) bool {
+	_, ok := minorUnits(currency)
+	return ok
+}
+
 // minorUnits returns how many decimals the currency has, and false for a code that is not in the table.
 //
 // The table is ISO 4217 list one as published on 2024-06-25 by SIX, its maintenance agency (the copy in the

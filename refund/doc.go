@@ -27,7 +27,7 @@
 //
 //	var e *refund.Error
 //	if errors.As(err, &e) && e.Outcome == refund.OutcomeUnknown {
-//		if resolver, ok := client.(refund.Resolver); ok {
+//		if resolver, ok := refund.As[refund.Resolver](client); ok {
 //			resolution, err := resolver.Resolve(ctx, e.Attempt)
 //			...
 //		}
@@ -35,7 +35,7 @@
 //
 // # Keys
 //
-// The same idempotency key means the same refund, for ever. Make the key when the refund is decided, store it,
+// The same idempotency key means the same refund, forever. Make the key when the refund is decided, store it,
 // then call; after a crash call again with the stored key. What a repeat does at each provider is said by
 // Capabilities.Repeat.
 package refund

@@ -1,8 +1,10 @@
 package refund
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -10,19 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// Outcome says whether money may have moved. It is the first thing to look at in an error. A read moves none: its errors
-// are OutcomeRejected if the provider answered, else OutcomeNotSent.
+// Outcome says whether money may have moved. Look at it first. A read moves no money: the Outcome of its errors is
+// OutcomeRejected if the provider answered, else OutcomeNotSent.
 type Outcome int
 
 // The outcomes. An error that is not an *Error has the zero value, because nothing is known of it.
 const (
-	// OutcomeUnknown: the refund may have been paid. Resolve it before doing anything else; never
-	// tell anybody that it failed.
+	// OutcomeUnknown means that the refund may have been paid. Resolve it before anything else; never report it as
+	// failed.
 	OutcomeUnknown Outcome = iota
-	// OutcomeNotSent: the provider was never asked, or turned the request away before looking at it.
-	// Nothing moved.
+	// OutcomeNotSent means that nothing moved: the provider was never asked.
 	OutcomeNotSent
-	// OutcomeRejected: the provider looked at the request and refused it. Nothing moved.
+	// OutcomeRejected means that nothing moved: the provider refused the request.
 	OutcomeRejected
 )
 
@@ -30,7 +31,7 @@ const (
 func (o Outcome) String() string {
 	switch o {
 	case OutcomeUnknown:
-		return "outcome unknown"
+		return "unknown"
 	case OutcomeNotSent:
 		return "not sent"
 	case OutcomeRejected:
@@ -38,6 +39,23 @@ func (o Outcome) String() string {
 	}
 	return "Outcome(" + strconv.Itoa(int(o)) + ")"
 }
+
+// MarshalText returns the outcome as one word: "unknown", "not_sent" or "rejected". It never fails.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(word(o)), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	for _, known := range []Outcome{OutcomeUnknown, OutcomeNotSent, OutcomeRejected} {
+		if word(known) == string(text) {
+			*o = known
+			return nil
+		}
+	}
+	return invalid("Outcome", "%s is no outcome; it must be unknown, not_sent or rejected", quoteShort(text))
+}
+
+// word is how an enum is stored and marshalled: its String in one word.
+func word(v fmt.Stringer) string { return strings.ReplaceAll(v.String(), " ", "_") }
 
 // OutcomeOf returns the Outcome of the *Error in err's chain. Any other error, nil included, is
 // OutcomeUnknown: ask only of a non-nil error.
@@ -48,87 +66,6 @@ func OutcomeOf(err error) Outcome {
 	}
 	return OutcomeUnknown
 }
-
-// Kind is the portable category of an error. The numbers are stable: they may be stored and counted.
-type Kind int
-
-// The kinds. Each has a sentinel for errors.Is.
-const (
-	KindUnexpected       Kind = 0  // an answer, or a failure, that fits nothing below
-	KindInvalidRequest   Kind = 1  // a field is missing, malformed or not carried by this provider
-	KindUnauthorized     Kind = 2  // wrong or missing credentials
-	KindForbidden        Kind = 3  // right credentials without the right to do this, or a blocked caller
-	KindOrderNotFound    Kind = 4  // the provider knows no such order (or, for reads, no such refund)
-	KindNotRefundable    Kind = 5  // the order's state allows no refund
-	KindAmountExceeded   Kind = 6  // more than what is left to refund
-	KindCurrencyMismatch Kind = 7  // not the order's or the account's currency
-	KindWindowExpired    Kind = 8  // past the provider's time limit for refunds
-	KindDuplicate        Kind = 9  // the provider takes it for a repeat of an earlier refund
-	KindConflict         Kind = 10 // another refund of the order is in the way
-	KindLocked           Kind = 11 // the order's refund can no longer be changed
-	KindInFlight         Kind = 12 // an earlier request with the same key is still being processed
-	KindRateLimited      Kind = 13 // too many requests
-	KindUnavailable      Kind = 14 // the provider could not be reached, or failed, or did not answer in time
-)
-
-// Sentinels for errors.Is, one for each Kind.
-var (
-	ErrUnexpected       = errors.New("unexpected answer")
-	ErrInvalidRequest   = errors.New("invalid request")
-	ErrUnauthorized     = errors.New("unauthorized")
-	ErrForbidden        = errors.New("forbidden")
-	ErrOrderNotFound    = errors.New("order not found")
-	ErrNotRefundable    = errors.New("order not refundable")
-	ErrAmountExceeded   = errors.New("amount exceeds what is left to refund")
-	ErrCurrencyMismatch = errors.New("currency mismatch")
-	ErrWindowExpired    = errors.New("refund window expired")
-	ErrDuplicate        = errors.New("possible duplicate")
-	ErrConflict         = errors.New("conflict with another refund")
-	ErrLocked           = errors.New("refund locked")
-	ErrInFlight         = errors.New("same refund still in flight")
-	ErrRateLimited      = errors.New("rate limited")
-	ErrUnavailable      = errors.New("provider unavailable")
-)
-
-// Sentinel returns the error that errors.Is finds in an *Error of this kind.
-func (k Kind) Sentinel() error {
-	switch k {
-	case KindUnexpected:
-		return ErrUnexpected
-	case KindInvalidRequest:
-		return ErrInvalidRequest
-	case KindUnauthorized:
-		return ErrUnauthorized
-	case KindForbidden:
-		return ErrForbidden
-	case KindOrderNotFound:
-		return ErrOrderNotFound
-	case KindNotRefundable:
-		return ErrNotRefundable
-	case KindAmountExceeded:
-		return ErrAmountExceeded
-	case KindCurrencyMismatch:
-		return ErrCurrencyMismatch
-	case KindWindowExpired:
-		return ErrWindowExpired
-	case KindDuplicate:
-		return ErrDuplicate
-	case KindConflict:
-		return ErrConflict
-	case KindLocked:
-		return ErrLocked
-	case KindInFlight:
-		return ErrInFlight
-	case KindRateLimited:
-		return ErrRateLimited
-	case KindUnavailable:
-		return ErrUnavailable
-	}
-	return ErrUnexpected
-}
-
-// String returns the kind in lower-case words.
-func (k Kind) String() string { return k.Sentinel().Error() }
 
 // Advice is what to do next about an error.
 type Advice string
@@ -142,33 +79,46 @@ const (
 	AdviceStop    Advice = "stop"    // it will not work; a person decides
 )
 
+// AdviceOf returns the Advice of the *Error in err's chain. Any other error is AdviceResolve, as its outcome is unknown;
+// ask only of a non-nil error.
+func AdviceOf(err error) Advice {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Advice()
+	}
+	return AdviceResolve
+}
+
 // Error is the only type of error that this module's clients return.
 //
 // Error and every formatting of it print no credential, no provider body and no personal data: Message is
-// redacted and bounded, Raw and Attempt are never printed.
+// redacted and bounded, Raw and Attempt are never printed. As JSON it has the same members and no more.
 type Error struct {
-	Provider string // "afterpay"; empty if no provider was involved
-	Op       string // the operation, such as "refund" or "retrieve payment"
-	Kind     Kind
-	Outcome  Outcome // whether money may have moved; errors of reads are never OutcomeUnknown
+	Provider string `json:"provider,omitzero"` // "afterpay"; empty if no provider was involved
+	Account  string `json:"account,omitzero"`  // Options.Account of the client
+	Op       string `json:"op,omitzero"`       // the operation, such as "refund" or "retrieve payment"
+	// Kind says what happened; see the constants.
+	Kind Kind `json:"kind"`
+	// Outcome says whether money may have moved. That of a read is never OutcomeUnknown.
+	Outcome Outcome `json:"outcome"`
 
-	Field   string // the request or Config field at fault, such as "Order.ID"; empty if it is none
-	Code    string // the provider's error code, verbatim
-	Message string // what happened, in words; may change at any time
+	Field   string `json:"field,omitzero"`   // the request or Config field at fault, such as "Order.ID"; empty if it is none
+	Code    string `json:"code,omitzero"`    // the provider's error code
+	Message string `json:"message,omitzero"` // what happened, in words; may change at any time
 
-	HTTPStatus     int           // status of the last answer; 0 if there was none
-	RequestID      string        // the provider's id of the exchange, to quote to its support
-	IdempotencyKey string        // the key of the refund, so that nobody loses it
-	RetryAfter     time.Duration // how long the provider asks to wait; 0 if it does not say
-	Attempts       int           // requests handed to the network, retries included
+	HTTPStatus     int           `json:"http_status,omitzero"`     // status of the last response; 0 if there was none
+	RequestID      string        `json:"request_id,omitzero"`      // the provider's id of the exchange, to quote to its support
+	IdempotencyKey string        `json:"idempotency_key,omitzero"` // the key of the refund, so that nobody loses it
+	RetryAfter     time.Duration `json:"-"`                        // how long the provider asks to wait; 0 if it does not say
+	Attempts       int           `json:"attempts,omitzero"`        // requests handed to the network, retries included
 
-	// Attempt is what Resolver.Resolve needs. Set if Outcome is OutcomeUnknown.
+	// Attempt is what Resolver.Resolve needs. Set if Outcome is OutcomeUnknown and the refund was sent.
 	Attempt Attempt `json:"-"`
-	// Raw is the body of the last answer. It may hold personal data.
+	// Raw is the body of the last response. It may hold personal data.
 	Raw Raw `json:"-"`
 	// Err is the cause, for errors.Is and errors.As: the context's error if it had ended, else the network's; nil if the
-	// provider's answer is all there is.
-	Err error
+	// provider's response is all there is.
+	Err error `json:"-"`
 }
 
 // maxInLine is the longest detail that Error prints in full: no key and no request id is longer.
@@ -177,15 +127,23 @@ const maxInLine = 128
 // Error returns one line: what was tried, what became of it, why, and the ids to search for.
 func (e *Error) Error() string {
 	var b strings.Builder
-	for _, part := range [...]string{e.Provider, e.Op} {
-		if part != "" {
-			b.WriteString(part)
-			b.WriteString(": ")
+	if e.Provider != "" {
+		b.WriteString(e.Provider)
+		if e.Account != "" {
+			b.WriteString("/" + e.Account)
 		}
+		b.WriteString(": ")
+	}
+	if e.Op != "" {
+		b.WriteString(e.Op + ": ")
+	}
+	if e.Outcome == OutcomeUnknown {
+		b.WriteString("outcome ")
 	}
 	b.WriteString(e.Outcome.String())
-	b.WriteString(": ")
-	b.WriteString(e.Kind.String())
+	if e.Kind != 0 {
+		b.WriteString(": " + e.Kind.Error())
+	}
 	if e.Field != "" {
 		b.WriteString(": ")
 		b.WriteString(e.Field)
@@ -207,7 +165,7 @@ func (e *Error) Error() string {
 	if e.Code != "" {
 		detail("code ", e.Code)
 	}
-	if e.IdempotencyKey != "" {
+	if checkKey(e.IdempotencyKey) == nil { // a malformed one may be anything: it is not for a log
 		detail("key ", e.IdempotencyKey)
 	}
 	if e.RequestID != "" {
@@ -233,32 +191,44 @@ func inLine(value string) string {
 	return quoteShort(value)
 }
 
-// GoString keeps %#v from printing bodies and requests.
-func (e *Error) GoString() string { return "&refund.Error{" + strconv.Quote(e.Error()) + "}" }
+// Format prints Error for every verb, of a copy too: those that fmt asks no Error of would print the bodies and the cause.
+func (e Error) Format(f fmt.State, verb rune) {
+	text := e.Error()
+	if verb == 'v' && f.Flag('#') {
+		text = "&refund.Error{" + strconv.Quote(text) + "}"
+	}
+	_, _ = io.WriteString(f, text) //nolint:errcheck // fmt reports it to whoever called fmt
+}
 
-// Is reports whether target is the sentinel of e's kind.
-func (e *Error) Is(target error) bool { return target == e.Kind.Sentinel() }
+// Is reports whether target is e's Kind.
+func (e *Error) Is(target error) bool {
+	kind, ok := target.(Kind)
+	return ok && kind == e.Kind && kind != 0
+}
 
 // Unwrap returns the cause. Context errors stay reachable through it.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Advice returns what to do next.
 func (e *Error) Advice() Advice {
+	if e.Kind == ErrKeyReused { // whatever became of that key's refund: this one needs another
+		return AdviceFix
+	}
 	if e.Outcome == OutcomeUnknown {
 		return AdviceResolve
 	}
 	switch e.Kind {
-	case KindInvalidRequest, KindUnauthorized, KindForbidden, KindOrderNotFound, KindAmountExceeded, KindCurrencyMismatch:
+	case ErrInvalidRequest, ErrUnauthorized, ErrForbidden, ErrOrderNotFound, ErrAmountExceeded, ErrCurrencyMismatch:
 		return AdviceFix
-	case KindConflict, KindLocked, KindInFlight, KindRateLimited:
+	case ErrConflict, ErrLocked, ErrInFlight, ErrRateLimited:
 		return AdviceWait
-	case KindUnavailable:
+	case ErrUnavailable:
 		return AdviceRetry
-	case KindUnexpected:
+	case ErrUnexpected:
 		if e.Outcome == OutcomeNotSent {
 			return AdviceRetry
 		}
-	case KindNotRefundable, KindWindowExpired, KindDuplicate:
+	case ErrNotRefundable, ErrWindowExpired, ErrDuplicate, ErrKeyReused:
 	}
 	return AdviceStop
 }
@@ -266,7 +236,57 @@ func (e *Error) Advice() Advice {
 // invalid makes the error of a value refused before any I/O.
 func invalid(field, format string, args ...any) *Error {
 	return &Error{
-		Kind: KindInvalidRequest, Outcome: OutcomeNotSent,
+		Kind: ErrInvalidRequest, Outcome: OutcomeNotSent,
 		Field: field, Message: fmt.Sprintf(format, args...),
 	}
 }
+
+// plainError has Error's members and none of its methods.
+type plainError Error
+
+// MarshalJSON writes the members in snake_case, kind and outcome as words, retry_after_seconds rounded up. It has
+// neither Attempt nor Raw nor Err.
+func (e Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct { //nolint:wrapcheck // it never fails
+		plainError
+		RetryAfter seconds `json:"retry_after_seconds,omitzero"`
+	}{plainError(e), seconds(e.RetryAfter)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (e *Error) UnmarshalJSON(data []byte) error {
+	read := struct {
+		*plainError
+		RetryAfter seconds `json:"retry_after_seconds"`
+	}{plainError: (*plainError)(e)}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+	}
+	e.RetryAfter = time.Duration(read.RetryAfter)
+	return nil
+}
+
+// seconds is a duration as JSON has it: whole seconds, rounded up, so that nobody comes too early.
+type seconds time.Duration
+
+// MarshalJSON never fails.
+func (s seconds) MarshalJSON() ([]byte, error) {
+	whole := int64(s) / int64(time.Second)
+	if time.Duration(s)%time.Second > 0 && whole < maxSeconds { // the provider may have asked for ever: it must be readable
+		whole++
+	}
+	return strconv.AppendInt(nil, whole, 10), nil
+}
+
+// UnmarshalJSON reads whole seconds.
+func (s *seconds) UnmarshalJSON(data []byte) error {
+	n, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil || n < 0 || n > maxSeconds {
+		return invalid("seconds", "%s is not a whole number of seconds", quoteShort(data))
+	}
+	*s = seconds(n) * seconds(time.Second)
+	return nil
+}
+
+// maxSeconds is the most that a time.Duration holds.
+const maxSeconds = int64((1<<63 - 1) / time.Second)

@@ -2,6 +2,7 @@ package refund_test
 
 import (
 	"context"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,59 +15,6 @@ import (
 
 	"github.com/multirefund/refund-go/refund"
 )
-
-// kinds repeats the numbers on purpose: they may be stored by others, so a changed one must fail here.
-var kinds = []struct {
-	number   int
-	kind     refund.Kind
-	sentinel error
-}{
-	{0, refund.KindUnexpected, refund.ErrUnexpected},
-	{1, refund.KindInvalidRequest, refund.ErrInvalidRequest},
-	{2, refund.KindUnauthorized, refund.ErrUnauthorized},
-	{3, refund.KindForbidden, refund.ErrForbidden},
-	{4, refund.KindOrderNotFound, refund.ErrOrderNotFound},
-	{5, refund.KindNotRefundable, refund.ErrNotRefundable},
-	{6, refund.KindAmountExceeded, refund.ErrAmountExceeded},
-	{7, refund.KindCurrencyMismatch, refund.ErrCurrencyMismatch},
-	{8, refund.KindWindowExpired, refund.ErrWindowExpired},
-	{9, refund.KindDuplicate, refund.ErrDuplicate},
-	{10, refund.KindConflict, refund.ErrConflict},
-	{11, refund.KindLocked, refund.ErrLocked},
-	{12, refund.KindInFlight, refund.ErrInFlight},
-	{13, refund.KindRateLimited, refund.ErrRateLimited},
-	{14, refund.KindUnavailable, refund.ErrUnavailable},
-}
-
-func TestKinds(t *testing.T) {
-	names := map[string]bool{}
-	for i, tt := range kinds {
-		t.Run(tt.kind.String(), func(t *testing.T) {
-			assert.Equal(t, i, tt.number, "the table has no gaps")
-			assert.Equal(t, tt.number, int(tt.kind))
-			assert.Same(t, tt.sentinel, tt.kind.Sentinel())
-			assert.NotEmpty(t, tt.kind.String())
-			assert.NotContains(t, names, tt.kind.String(), "a word of its own for each")
-			names[tt.kind.String()] = true
-
-			err := fmt.Errorf("wrapped: %w", &refund.Error{Kind: tt.kind})
-			for _, other := range kinds {
-				assert.Equal(t, other.kind == tt.kind, errors.Is(err, other.sentinel), "errors.Is %v", other.sentinel)
-			}
-			assert.NotErrorIs(t, err, context.Canceled)
-		})
-	}
-}
-
-// A number that a newer version stored must still be readable.
-func TestKindOutOfRange(t *testing.T) {
-	for _, number := range []int{-1, len(kinds), 1000} {
-		k := refund.Kind(number)
-		assert.Same(t, refund.ErrUnexpected, k.Sentinel())
-		assert.NotEmpty(t, k.String())
-		assert.Equal(t, refund.AdviceStop, (&refund.Error{Kind: k, Outcome: refund.OutcomeRejected}).Advice())
-	}
-}
 
 func TestOutcome(t *testing.T) {
 	var zero refund.Outcome
@@ -94,7 +42,7 @@ func TestOutcomeOf(t *testing.T) {
 		"nil":            {nil, refund.OutcomeUnknown},
 		"foreign":        {errors.New("boom"), refund.OutcomeUnknown},
 		"context":        {context.Canceled, refund.OutcomeUnknown},
-		"sentinel":       {refund.ErrOrderNotFound, refund.OutcomeUnknown},
+		"a bare kind":    {refund.ErrOrderNotFound, refund.OutcomeUnknown},
 		"direct":         {rejected, refund.OutcomeRejected},
 		"not sent":       {&refund.Error{Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent},
 		"wrapped":        {fmt.Errorf("shop: %w", fmt.Errorf("job: %w", rejected)), refund.OutcomeRejected},
@@ -112,39 +60,116 @@ func TestAdvice(t *testing.T) {
 		fix, wait, retry, stop = refund.AdviceFix, refund.AdviceWait, refund.AdviceRetry, refund.AdviceStop
 	)
 	table := map[refund.Kind]struct{ notSent, rejected refund.Advice }{
-		refund.KindUnexpected:       {retry, stop},
-		refund.KindInvalidRequest:   {fix, fix},
-		refund.KindUnauthorized:     {fix, fix},
-		refund.KindForbidden:        {fix, fix},
-		refund.KindOrderNotFound:    {fix, fix},
-		refund.KindNotRefundable:    {stop, stop},
-		refund.KindAmountExceeded:   {fix, fix},
-		refund.KindCurrencyMismatch: {fix, fix},
-		refund.KindWindowExpired:    {stop, stop},
-		refund.KindDuplicate:        {stop, stop},
-		refund.KindConflict:         {wait, wait},
-		refund.KindLocked:           {wait, wait},
-		refund.KindInFlight:         {wait, wait},
-		refund.KindRateLimited:      {wait, wait},
-		refund.KindUnavailable:      {retry, retry},
+		refund.ErrUnexpected:       {retry, stop},
+		refund.ErrInvalidRequest:   {fix, fix},
+		refund.ErrUnauthorized:     {fix, fix},
+		refund.ErrForbidden:        {fix, fix},
+		refund.ErrOrderNotFound:    {fix, fix},
+		refund.ErrNotRefundable:    {stop, stop},
+		refund.ErrAmountExceeded:   {fix, fix},
+		refund.ErrCurrencyMismatch: {fix, fix},
+		refund.ErrWindowExpired:    {stop, stop},
+		refund.ErrDuplicate:        {stop, stop},
+		refund.ErrConflict:         {wait, wait},
+		refund.ErrLocked:           {wait, wait},
+		refund.ErrInFlight:         {wait, wait},
+		refund.ErrRateLimited:      {wait, wait},
+		refund.ErrUnavailable:      {retry, retry},
+		refund.ErrKeyReused:        {fix, fix},
 	}
 	require.Len(t, table, len(kinds))
 	for _, k := range kinds {
-		t.Run(k.kind.String(), func(t *testing.T) {
+		t.Run(k.word, func(t *testing.T) {
 			want, ok := table[k.kind]
 			require.True(t, ok)
 			advice := func(o refund.Outcome) refund.Advice { return (&refund.Error{Kind: k.kind, Outcome: o}).Advice() }
 			assert.Equal(t, want.notSent, advice(refund.OutcomeNotSent), "not sent")
 			assert.Equal(t, want.rejected, advice(refund.OutcomeRejected), "rejected")
+			if k.kind == refund.ErrKeyReused {
+				assert.Equal(t, fix, advice(refund.OutcomeUnknown), "the earlier refund may be unknown; this one needs a key of its own all the same")
+				return
+			}
 			assert.Equal(t, refund.AdviceResolve, advice(refund.OutcomeUnknown), "whatever else it says, money may have moved")
 		})
 	}
+	for _, o := range []refund.Outcome{refund.OutcomeNotSent, refund.OutcomeRejected} {
+		assert.Equal(t, stop, (&refund.Error{Outcome: o}).Advice(), "without a kind")
+	}
+	assert.Equal(t, refund.AdviceResolve, (&refund.Error{}).Advice())
+}
+
+func TestAdviceOf(t *testing.T) {
+	locked := &refund.Error{Kind: refund.ErrLocked, Outcome: refund.OutcomeRejected}
+	for name, tt := range map[string]struct {
+		err  error
+		want refund.Advice
+	}{
+		"nil":            {nil, refund.AdviceResolve},
+		"foreign":        {errors.New("boom"), refund.AdviceResolve},
+		"a bare kind":    {refund.ErrLocked, refund.AdviceResolve},
+		"direct":         {locked, refund.AdviceWait},
+		"wrapped":        {fmt.Errorf("shop: %w", locked), refund.AdviceWait},
+		"joined":         {errors.Join(errors.New("not recorded"), locked), refund.AdviceWait},
+		"outermost wins": {&refund.Error{Err: locked}, refund.AdviceResolve},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tt.want, refund.AdviceOf(tt.err))
+		})
+	}
+}
+
+// The words are stored by others, so a changed one must fail here.
+func TestAdvices(t *testing.T) {
+	for advice, word := range map[refund.Advice]string{
+		refund.AdviceFix: "fix", refund.AdviceWait: "wait", refund.AdviceRetry: "retry", refund.AdviceResolve: "resolve", refund.AdviceStop: "stop",
+	} {
+		assert.Equal(t, word, string(advice))
+	}
+}
+
+func TestOutcomeText(t *testing.T) {
+	words := map[refund.Outcome]string{refund.OutcomeUnknown: "unknown", refund.OutcomeNotSent: "not_sent", refund.OutcomeRejected: "rejected"}
+	for outcome, word := range words {
+		assertText(t, outcome, word)
+	}
+	for _, unknown := range []string{"", "not sent", "Unknown", "REJECTED", "rejected ", "0", "Outcome(7)", "applied", strings.Repeat("x", 1<<20)} {
+		o := refund.OutcomeRejected
+		requireRefused(t, o.UnmarshalText([]byte(unknown)), refund.ErrInvalidRequest, "Outcome")
+		assert.Equal(t, refund.OutcomeRejected, o, "what cannot be read leaves it as it was")
+	}
+	text, err := refund.Outcome(7).MarshalText()
+	require.NoError(t, err)
+	require.Error(t, new(refund.Outcome).UnmarshalText(text), "an outcome that nobody knows is not read back as one of ours")
+}
+
+// assertText checks that v is the word, alone, in JSON and as the key of a JSON object, and is read back.
+func assertText[T interface {
+	comparable
+	encoding.TextMarshaler
+}, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](t *testing.T, v T, word string) {
+	t.Helper()
+	text, err := v.MarshalText()
+	require.NoError(t, err)
+	assert.Equal(t, word, string(text))
+	var back T
+	require.NoError(t, P(&back).UnmarshalText([]byte(word)))
+	assert.Equal(t, v, back)
+
+	written, err := json.Marshal(map[T][]T{v: {v}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"`+word+`":["`+word+`"]}`, string(written))
+	var read map[T][]T
+	require.NoError(t, json.Unmarshal(written, &read))
+	assert.Equal(t, map[T][]T{v: {v}}, read)
 }
 
 // fullError has every field set. What must not be printed contains "private".
 func fullError() *refund.Error {
 	return &refund.Error{
-		Provider: "afterpay", Op: "refund", Kind: refund.KindUnavailable, Outcome: refund.OutcomeUnknown,
+		Provider: "afterpay", Account: "shop-au", Op: "refund", Kind: refund.ErrUnavailable, Outcome: refund.OutcomeUnknown,
 		Field: "Order.ID", Code: "internal_error", Message: "the connection was lost",
 		HTTPStatus: 503, RequestID: "trace-7", IdempotencyKey: "key-1",
 		RetryAfter: 90 * time.Second, Attempts: 3,
@@ -156,14 +181,14 @@ func fullError() *refund.Error {
 			Tries: 3,
 		},
 		Raw: refund.Raw(`{"email":"private"}`),
-		Err: context.DeadlineExceeded,
+		Err: fmt.Errorf("private words: %w", context.DeadlineExceeded),
 	}
 }
 
 func TestErrorText(t *testing.T) {
 	text := fullError().Error()
 	for _, want := range []string{
-		"afterpay", "refund", refund.OutcomeUnknown.String(), refund.KindUnavailable.String(), "Order.ID",
+		"afterpay", "shop-au", "refund", refund.OutcomeUnknown.String(), refund.ErrUnavailable.Error(), "Order.ID",
 		"the connection was lost", "503", "internal_error", "key-1", "trace-7", "3", "1m30s",
 	} {
 		assert.Contains(t, text, want)
@@ -176,8 +201,7 @@ func TestErrorText(t *testing.T) {
 func TestErrorTextOfOneField(t *testing.T) {
 	bare := (&refund.Error{}).Error()
 	assert.Contains(t, bare, refund.OutcomeUnknown.String())
-	assert.Contains(t, bare, refund.KindUnexpected.String())
-	for _, trace := range []string{"HTTP", "code", "key", "request id", "attempts", "retry", "(", ")", ": :"} {
+	for _, trace := range []string{refund.Kind(0).Error(), refund.ErrUnexpected.Error(), "HTTP", "code", "key", "request id", "attempts", "retry", "(", ")", ": :"} {
 		assert.NotContains(t, bare, trace)
 	}
 	for name, tt := range map[string]struct {
@@ -185,6 +209,8 @@ func TestErrorTextOfOneField(t *testing.T) {
 		want string
 	}{
 		"provider":    {refund.Error{Provider: "backd"}, "backd"},
+		"account":     {refund.Error{Provider: "backd", Account: "shop-au"}, "shop-au"},
+		"kind":        {refund.Error{Kind: refund.ErrLocked}, refund.ErrLocked.Error()},
 		"op":          {refund.Error{Op: "retrieve payment"}, "retrieve payment"},
 		"field":       {refund.Error{Field: "Order.ID"}, "Order.ID"},
 		"message":     {refund.Error{Message: "no such thing"}, "no such thing"},
@@ -214,7 +240,7 @@ func TestErrorTextIsOneLine(t *testing.T) {
 		"long":     strings.Repeat("a", 1<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, err := range []*refund.Error{{Code: foreign}, {RequestID: foreign}, {IdempotencyKey: foreign}} {
+			for _, err := range []*refund.Error{{Code: foreign}, {RequestID: foreign}} {
 				text := err.Error()
 				assert.NotContains(t, text, foreign)
 				assert.NotContains(t, text, "\n")
@@ -223,8 +249,11 @@ func TestErrorTextIsOneLine(t *testing.T) {
 			}
 		})
 	}
-	key := strings.Repeat("k", refund.MaxIdempotencyKey)
+	key := strings.Repeat("k", refund.MaxKeyLength)
 	assert.Contains(t, (&refund.Error{IdempotencyKey: key}).Error(), key, "a valid key is never cut")
+	for _, bad := range []string{"a\nINFO all is well", "4111 1111 1111 1111", key + "k", "é"} {
+		assert.Equal(t, (&refund.Error{}).Error(), (&refund.Error{IdempotencyKey: bad}).Error(), "a malformed one may be anything")
+	}
 }
 
 func TestErrorFormatting(t *testing.T) {
@@ -261,7 +290,7 @@ func TestErrorFormatting(t *testing.T) {
 
 func TestErrorUnwrap(t *testing.T) {
 	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		err := error(&refund.Error{Kind: refund.KindUnavailable, Err: fmt.Errorf("read: %w", cause)})
+		err := error(&refund.Error{Kind: refund.ErrUnavailable, Err: fmt.Errorf("read: %w", cause)})
 		require.ErrorIs(t, err, cause)
 		require.ErrorIs(t, err, refund.ErrUnavailable, "the cause does not hide the kind")
 	}
@@ -270,7 +299,7 @@ func TestErrorUnwrap(t *testing.T) {
 
 func ExampleOutcomeOf() {
 	// What a client returns if the answer was lost on the way.
-	err := error(&refund.Error{Provider: "afterpay", Op: "refund", Kind: refund.KindUnavailable, IdempotencyKey: "order-1001-1"})
+	err := error(&refund.Error{Provider: "afterpay", Op: "refund", Kind: refund.ErrUnavailable, IdempotencyKey: "order-1001-1"})
 
 	switch refund.OutcomeOf(err) {
 	case refund.OutcomeNotSent, refund.OutcomeRejected:

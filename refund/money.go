@@ -2,6 +2,7 @@ package refund
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 // Money is an exact amount in an ISO 4217 currency: a whole number of minor units (cents of AUD, yen of JPY).
 //
 // The zero value states no amount, in no currency: what a provider that does not state one leaves. It is not
-// zero money: 0.00 AUD is an amount, and differs from it.
+// zero money: 0.00 AUD is an amount, and differs from it. A sum starts with it, see Add.
 //
 // Money is a value: compare it with ==, use it as a map key, copy it and share it between goroutines freely.
 // Nothing here rounds. Every error is an *Error with OutcomeNotSent, and comes with the zero Money.
@@ -137,9 +138,14 @@ func (m Money) IsZero() bool { return m == Money{} }
 // Sign returns -1, 0 or 1 for a negative amount, zero and a positive one. The zero Money has 0.
 func (m Money) Sign() int { return cmp.Compare(m.minor, 0) }
 
-// Add returns m + n. Different currencies are an error (ErrCurrencyMismatch), and so is a sum that does not
-// fit. The zero Money has no currency and matches none, itself included.
+// Add returns m + n. Different currencies are an error (ErrCurrencyMismatch), and so is a sum that does not fit.
+//
+// The zero Money is where a sum starts: with it as m the result is n. As n it is an error, because an amount that is not
+// stated cannot be counted as nothing.
 func (m Money) Add(n Money) (Money, error) {
+	if m.IsZero() && !n.IsZero() {
+		return n, nil
+	}
 	if err := m.match(n); err != nil {
 		return Money{}, err
 	}
@@ -150,7 +156,20 @@ func (m Money) Add(n Money) (Money, error) {
 	return Money{sum, m.currency}, nil
 }
 
-// Sub returns m - n, with the errors of Add.
+// Sum adds amounts, with the errors of Add. Without amounts it is the zero Money.
+func Sum(amounts ...Money) (Money, error) {
+	var total Money
+	for _, m := range amounts {
+		var err error
+		if total, err = total.Add(m); err != nil {
+			return Money{}, err
+		}
+	}
+	return total, nil
+}
+
+// Sub returns m - n. Different currencies are an error (ErrCurrencyMismatch), and so is a difference that does not fit. The
+// zero Money matches none, itself included.
 func (m Money) Sub(n Money) (Money, error) {
 	if err := m.match(n); err != nil {
 		return Money{}, err
@@ -199,6 +218,28 @@ func (m *Money) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Value implements database/sql/driver.Valuer: what MarshalText returns, or NULL for the zero Money.
+func (m Money) Value() (driver.Value, error) {
+	if m.IsZero() {
+		return nil, nil
+	}
+	return m.String(), nil
+}
+
+// Scan implements database/sql.Scanner: it reads what Value writes. After an error m is as it was.
+func (m *Money) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m = Money{}
+		return nil
+	case string:
+		return m.UnmarshalText([]byte(v))
+	case []byte:
+		return m.UnmarshalText(v)
+	}
+	return invalid("Amount", "cannot be read from a column of type %T; it must be text like \"10.99 AUD\"", src)
+}
+
 // MarshalJSON returns {"amount":"10.99","currency":"AUD"}, or null for the zero Money. The amount is a string,
 // because many readers of JSON turn numbers into floats. It never fails.
 func (m Money) MarshalJSON() ([]byte, error) {
@@ -245,7 +286,7 @@ func (m Money) match(n Money) error {
 		return nil
 	}
 	err := invalid("Currency", "%s and %s do not match", m, n)
-	err.Kind = KindCurrencyMismatch
+	err.Kind = ErrCurrencyMismatch
 	return err
 }
 

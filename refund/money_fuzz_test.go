@@ -30,7 +30,7 @@ func FuzzParseMoney(f *testing.F) {
 		zero, err := refund.MoneyFromMinor(0, currency)
 		if err != nil {
 			m, err := refund.ParseMoney(amount, currency)
-			requireRefused(t, err, refund.KindInvalidRequest, "Currency")
+			requireRefused(t, err, refund.ErrInvalidRequest, "Currency")
 			require.Equal(t, refund.Money{}, m)
 			return
 		}
@@ -45,7 +45,7 @@ func FuzzParseMoney(f *testing.F) {
 
 		m, err := refund.ParseMoney(amount, currency)
 		if !want {
-			requireRefused(t, err, refund.KindInvalidRequest, "Amount")
+			requireRefused(t, err, refund.ErrInvalidRequest, "Amount")
 			require.Equal(t, refund.Money{}, m)
 			return
 		}
@@ -68,6 +68,12 @@ func FuzzParseMoney(f *testing.F) {
 		var fromText refund.Money
 		require.NoError(t, fromText.UnmarshalText([]byte(m.String())))
 		assert.Equal(t, m, fromText)
+
+		var fromColumn refund.Money
+		stored, err := m.Value()
+		require.NoError(t, err)
+		require.NoError(t, fromColumn.Scan(stored))
+		assert.Equal(t, m, fromColumn)
 	})
 }
 
@@ -86,7 +92,7 @@ func FuzzMoneyJSON(f *testing.F) {
 		if err != nil {
 			var e *refund.Error
 			require.ErrorAs(t, err, &e)
-			requireRefused(t, err, refund.KindInvalidRequest, e.Field)
+			requireRefused(t, err, refund.ErrInvalidRequest, e.Field)
 			require.Equal(t, before, m)
 			return
 		}

@@ -1,13 +1,16 @@
 package refund_test
 
 import (
+	"database/sql/driver"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/assert"
@@ -17,12 +20,14 @@ import (
 )
 
 var (
-	_ encoding.TextAppender    = refund.Money{}
-	_ encoding.TextMarshaler   = refund.Money{}
-	_ encoding.TextUnmarshaler = (*refund.Money)(nil)
-	_ json.Marshaler           = refund.Money{}
-	_ json.Unmarshaler         = (*refund.Money)(nil)
-	_ fmt.Stringer             = refund.Money{}
+	_ encoding.TextAppender            = refund.Money{}
+	_ encoding.TextMarshaler           = refund.Money{}
+	_ encoding.TextUnmarshaler         = (*refund.Money)(nil)
+	_ json.Marshaler                   = refund.Money{}
+	_ json.Unmarshaler                 = (*refund.Money)(nil)
+	_ fmt.Stringer                     = refund.Money{}
+	_ driver.Valuer                    = refund.Money{}
+	_ interface{ Scan(src any) error } = (*refund.Money)(nil) // database/sql.Scanner
 )
 
 const (
@@ -129,7 +134,7 @@ func TestParseMoneyRefusesAmount(t *testing.T) {
 	} {
 		t.Run(tt.amount+" "+tt.currency, func(t *testing.T) {
 			m, err := refund.ParseMoney(tt.amount, tt.currency)
-			message := requireRefused(t, err, refund.KindInvalidRequest, "Amount")
+			message := requireRefused(t, err, refund.ErrInvalidRequest, "Amount")
 			require.ErrorIs(t, err, refund.ErrInvalidRequest)
 			assert.Contains(t, message, fmt.Sprintf("%q", tt.amount))
 			assert.Equal(t, refund.Money{}, m)
@@ -150,7 +155,7 @@ func TestParseMoneySaysWhatIsAllowed(t *testing.T) {
 		{"99999999999999999999", "AUD", []string{minAUD, maxAUD}},
 	} {
 		_, err := refund.ParseMoney(tt.amount, tt.currency)
-		message := requireRefused(t, err, refund.KindInvalidRequest, "Amount")
+		message := requireRefused(t, err, refund.ErrInvalidRequest, "Amount")
 		for _, want := range tt.wants {
 			assert.Contains(t, message, want)
 		}
@@ -167,11 +172,11 @@ func TestParseMoneyCutsWhatItQuotes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := refund.ParseMoney(amount, "AUD")
-			message := requireRefused(t, err, refund.KindInvalidRequest, "Amount")
+			message := requireRefused(t, err, refund.ErrInvalidRequest, "Amount")
 			assert.Contains(t, message, fmt.Sprintf("%q", amount[:32]))
 
 			_, err = refund.ParseMoney("1", amount)
-			message = requireRefused(t, err, refund.KindInvalidRequest, "Currency")
+			message = requireRefused(t, err, refund.ErrInvalidRequest, "Currency")
 			assert.Contains(t, message, fmt.Sprintf("%q", amount[:32]))
 		})
 	}
@@ -187,15 +192,15 @@ func TestUnknownCurrency(t *testing.T) {
 			want := fmt.Sprintf("%q", currency)
 
 			m, err := refund.ParseMoney("1", currency)
-			assert.Contains(t, requireRefused(t, err, refund.KindInvalidRequest, "Currency"), want)
+			assert.Contains(t, requireRefused(t, err, refund.ErrInvalidRequest, "Currency"), want)
 			assert.Equal(t, refund.Money{}, m)
 
 			m, err = refund.MoneyFromMinor(1, currency)
-			assert.Contains(t, requireRefused(t, err, refund.KindInvalidRequest, "Currency"), want)
+			assert.Contains(t, requireRefused(t, err, refund.ErrInvalidRequest, "Currency"), want)
 			assert.Equal(t, refund.Money{}, m)
 
 			m, err = refund.MoneyFromDecimal(decimal.New(1, 0), currency)
-			assert.Contains(t, requireRefused(t, err, refund.KindInvalidRequest, "Currency"), want)
+			assert.Contains(t, requireRefused(t, err, refund.ErrInvalidRequest, "Currency"), want)
 			assert.Equal(t, refund.Money{}, m)
 		})
 	}
@@ -241,6 +246,37 @@ func TestCurrencyTable(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[int]int{0: 17, 2: 142, 3: 7, 4: 2}, got, "currencies by decimals")
+}
+
+func TestCurrencies(t *testing.T) {
+	all := refund.Currencies()
+	assert.Len(t, all, 168, "a changed table is a decision")
+	assert.True(t, slices.IsSorted(all))
+	assert.Len(t, slices.Compact(slices.Clone(all)), len(all), "each is there once")
+	assert.Subset(t, all, []string{"AUD", "JPY", "KWD", "CLF"})
+	for _, currency := range all {
+		m, err := refund.MoneyFromMinor(1, currency)
+		require.NoError(t, err, currency)
+		digits, ok := refund.Decimals(currency)
+		assert.True(t, ok, currency)
+		assert.Equal(t, decimals(t, currency), digits, currency)
+		assert.Equal(t, -int32(digits), m.Decimal().Exponent(), currency)
+	}
+	all[0] = "ZZZ"
+	assert.NotContains(t, refund.Currencies(), "ZZZ", "the list is the caller's own")
+}
+
+func TestDecimals(t *testing.T) {
+	for currency, want := range map[string]int{"AUD": 2, "JPY": 0, "KWD": 3, "CLF": 4} {
+		got, ok := refund.Decimals(currency)
+		assert.True(t, ok, currency)
+		assert.Equal(t, want, got, currency)
+	}
+	for _, unknown := range []string{"", "aud", "AUD ", "ZZZ", "XAU", "A"} {
+		got, ok := refund.Decimals(unknown)
+		assert.False(t, ok, unknown)
+		assert.Zero(t, got, unknown)
+	}
 }
 
 func TestMoneyFromMinor(t *testing.T) {
@@ -310,7 +346,7 @@ func TestMoneyFromDecimalRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := refund.MoneyFromDecimal(tt.d, tt.currency)
-			assert.Contains(t, requireRefused(t, err, refund.KindInvalidRequest, "Amount"), tt.want)
+			assert.Contains(t, requireRefused(t, err, refund.ErrInvalidRequest, "Amount"), tt.want)
 			assert.Equal(t, refund.Money{}, m)
 		})
 	}
@@ -375,7 +411,7 @@ func TestMoneyArithmetic(t *testing.T) {
 			check := func(want string, got refund.Money, err error) {
 				t.Helper()
 				if want == overflow {
-					message := requireRefused(t, err, refund.KindInvalidRequest, "Amount")
+					message := requireRefused(t, err, refund.ErrInvalidRequest, "Amount")
 					assert.Contains(t, message, a.Amount())
 					assert.Contains(t, message, b.Amount())
 					assert.Equal(t, refund.Money{}, got)
@@ -400,13 +436,12 @@ func TestMoneyCurrenciesDoNotMix(t *testing.T) {
 	for _, tt := range []struct{ a, b refund.Money }{
 		{aud, nzd},
 		{aud, refund.Money{}},
-		{refund.Money{}, aud},
 		{refund.Money{}, refund.Money{}},
 	} {
 		t.Run(tt.a.String()+" and "+tt.b.String(), func(t *testing.T) {
 			check := func(err error) {
 				t.Helper()
-				message := requireRefused(t, err, refund.KindCurrencyMismatch, "Currency")
+				message := requireRefused(t, err, refund.ErrCurrencyMismatch, "Currency")
 				require.ErrorIs(t, err, refund.ErrCurrencyMismatch)
 				assert.Contains(t, message, tt.a.String())
 				assert.Contains(t, message, tt.b.String())
@@ -421,6 +456,123 @@ func TestMoneyCurrenciesDoNotMix(t *testing.T) {
 			check(err)
 			assert.Zero(t, order)
 		})
+	}
+}
+
+// The zero Money is where a sum starts. An amount that is not stated cannot be counted as nothing.
+func TestMoneyAddsToNothing(t *testing.T) {
+	var none refund.Money
+	for _, amount := range []refund.Money{
+		refund.MustParseMoney("1", "AUD"), refund.MustParseMoney("-1", "JPY"), refund.MustParseMoney("0", "AUD"), refund.MustParseMoney(maxAUD, "AUD"),
+	} {
+		sum, err := none.Add(amount)
+		require.NoError(t, err)
+		assert.Equal(t, amount, sum)
+
+		sum, err = amount.Add(none)
+		requireRefused(t, err, refund.ErrCurrencyMismatch, "Currency")
+		assert.Equal(t, none, sum)
+
+		difference, err := none.Sub(amount)
+		requireRefused(t, err, refund.ErrCurrencyMismatch, "Currency")
+		assert.Equal(t, none, difference)
+
+		order, err := none.Cmp(amount)
+		requireRefused(t, err, refund.ErrCurrencyMismatch, "Currency")
+		assert.Zero(t, order)
+	}
+}
+
+func TestSum(t *testing.T) {
+	aud := func(amount string) refund.Money { return refund.MustParseMoney(amount, "AUD") }
+	var none refund.Money
+	for name, tt := range map[string]struct {
+		amounts []refund.Money
+		want    refund.Money
+		kind    refund.Kind // of the error; 0 for none
+		field   string
+	}{
+		"nothing":                  {nil, none, 0, ""},
+		"one":                      {[]refund.Money{aud("10.99")}, aud("10.99"), 0, ""},
+		"several":                  {[]refund.Money{aud("10.99"), aud("0.01"), aud("-1")}, aud("10.00"), 0, ""},
+		"zero is an amount":        {[]refund.Money{aud("0"), aud("0")}, aud("0"), 0, ""},
+		"up to the limit":          {[]refund.Money{aud(maxAUD), aud("-0.01"), aud("0.01")}, aud(maxAUD), 0, ""},
+		"two currencies":           {[]refund.Money{aud("1"), refund.MustParseMoney("1", "NZD")}, none, refund.ErrCurrencyMismatch, "Currency"},
+		"one that is not stated":   {[]refund.Money{none}, none, refund.ErrCurrencyMismatch, "Currency"},
+		"the first is not stated":  {[]refund.Money{none, aud("1")}, none, refund.ErrCurrencyMismatch, "Currency"},
+		"one between is not":       {[]refund.Money{aud("1"), none, aud("1")}, none, refund.ErrCurrencyMismatch, "Currency"},
+		"the last is not stated":   {[]refund.Money{aud("1"), none}, none, refund.ErrCurrencyMismatch, "Currency"},
+		"too much":                 {[]refund.Money{aud(maxAUD), aud("0.01")}, none, refund.ErrInvalidRequest, "Amount"},
+		"too much on the way only": {[]refund.Money{aud(maxAUD), aud("0.01"), aud("-1")}, none, refund.ErrInvalidRequest, "Amount"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := refund.Sum(tt.amounts...)
+			assert.Equal(t, tt.want, got)
+			if tt.kind == 0 {
+				require.NoError(t, err)
+				return
+			}
+			requireRefused(t, err, tt.kind, tt.field)
+		})
+	}
+}
+
+// What a database stores and gives back, without one.
+func TestMoneyInADatabase(t *testing.T) {
+	for want, m := range map[string]refund.Money{
+		"10.99 AUD": refund.MustParseMoney("10.99", "AUD"), "0.00 AUD": refund.MustParseMoney("0", "AUD"),
+		"-1099 JPY": refund.MustParseMoney("-1099", "JPY"), minAUD + " AUD": refund.MustParseMoney(minAUD, "AUD"),
+	} {
+		stored, err := driver.DefaultParameterConverter.ConvertValue(m)
+		require.NoError(t, err)
+		assert.Equal(t, want, stored)
+		stored, err = driver.DefaultParameterConverter.ConvertValue(&m)
+		require.NoError(t, err)
+		assert.Equal(t, want, stored)
+
+		for _, column := range []any{want, []byte(want)} {
+			back := refund.MustParseMoney("1", "NZD") // must be overwritten
+			require.NoError(t, back.Scan(column))
+			assert.Equal(t, m, back)
+		}
+	}
+	column := []byte("10.99 AUD")
+	var kept refund.Money
+	require.NoError(t, kept.Scan(column))
+	copy(column, "XXXXXXXXX")
+	assert.Equal(t, refund.MustParseMoney("10.99", "AUD"), kept, "the driver's buffer is not kept")
+}
+
+// NULL is no amount, and no amount is NULL: 0.00 AUD is one.
+func TestNoMoneyInADatabase(t *testing.T) {
+	for _, none := range []any{refund.Money{}, &refund.Money{}, (*refund.Money)(nil)} {
+		stored, err := driver.DefaultParameterConverter.ConvertValue(none)
+		require.NoError(t, err)
+		assert.Nil(t, stored)
+	}
+	for _, column := range []any{nil, "", []byte{}, []byte(nil)} {
+		m := refund.MustParseMoney("1", "NZD")
+		require.NoError(t, m.Scan(column))
+		assert.True(t, m.IsZero(), "%#v", column)
+	}
+}
+
+func TestMoneyScanRefuses(t *testing.T) {
+	before := refund.MustParseMoney("1", "NZD")
+	for _, column := range []any{
+		int64(1099), true, time.Unix(0, 0), 10,
+		struct{}{},
+		&before, before,
+		"10.99", "AUD", "10.999 AUD", "10.99 aud", " ", "10.99  AUD", "10.99 AUD ", `{"amount":"10.99","currency":"AUD"}`, "no amount",
+		[]byte("10.99"), []byte("garbage"), strings.Repeat("9", 1<<20),
+	} {
+		m := before
+		err := m.Scan(column)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e, "%.40v", column)
+		requireRefused(t, err, refund.ErrInvalidRequest, e.Field)
+		assert.Contains(t, []string{"Amount", "Currency"}, e.Field)
+		assert.Equal(t, before, m, "%.40v", column)
 	}
 }
 
@@ -462,7 +614,7 @@ func TestMoneyUnmarshalTextRefuses(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			before := refund.MustParseMoney("1", "NZD")
 			m := before
-			requireRefused(t, m.UnmarshalText([]byte(text)), refund.KindInvalidRequest, field)
+			requireRefused(t, m.UnmarshalText([]byte(text)), refund.ErrInvalidRequest, field)
 			assert.Equal(t, before, m)
 		})
 	}
@@ -554,7 +706,7 @@ func TestMoneyUnmarshalJSONRefuses(t *testing.T) {
 		t.Run(data, func(t *testing.T) {
 			before := refund.MustParseMoney("1", "NZD")
 			m := before
-			requireRefused(t, m.UnmarshalJSON([]byte(data)), refund.KindInvalidRequest, field)
+			requireRefused(t, m.UnmarshalJSON([]byte(data)), refund.ErrInvalidRequest, field)
 			assert.Equal(t, before, m)
 		})
 	}

@@ -8,6 +8,14 @@ import (
 
 // Options are what every provider's Config has in common. The zero value is ready to use.
 type Options struct {
+	// Account is your own stable name of the merchant account behind the credentials: up to 64 of A-Z a-z 0-9 . _ : -.
+	// It tells two accounts at one provider apart, in a journal, in errors and in metrics. Empty is a name too. Never
+	// change it once a refund was made under it.
+	Account string
+	// AbsenceAfter is how long after it was last sent a refund that is not seen may still appear: proxies deliver late,
+	// and reads lag. Only later, and in two reads a minute apart or more, does its absence count. 0 means an hour; it must
+	// not be negative.
+	AbsenceAfter time.Duration
 	// Transport carries the requests. Nil means a pooled transport of this module's own: TLS 1.2 or newer, HTTP/2,
 	// no proxy (nothing is read from the environment). It is used as it is and never closed.
 	Transport http.RoundTripper

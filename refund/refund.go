@@ -11,22 +11,26 @@ import (
 
 // Refund is a refund as the provider has it.
 type Refund struct {
-	ID             string // the provider's id; empty where it gives none
-	IdempotencyKey string // yours; empty for a refund that was not made with one
-	Provider       string
-	Order          Order
+	ID             string `json:"id,omitzero"`              // the provider's id; empty where it gives none
+	IdempotencyKey string `json:"idempotency_key,omitzero"` // yours; empty for a refund that was not made with one
+	Provider       string `json:"provider"`
+	Account        string `json:"account,omitzero"` // Options.Account of the client
+	Order          Order  `json:"order"`
 	// Amount is what the provider states; the zero Money where it states none.
-	Amount Money
-	Status Status
+	Amount Money `json:"amount,omitzero"`
+	// Status says whether it was paid.
+	Status Status `json:"status,omitzero"`
 	// ProviderStatus is the provider's own word, verbatim; empty where it has none.
-	ProviderStatus string
-	CreatedAt      time.Time // by the provider's clock; zero if it does not say
-	LocksAt        time.Time // when it can no longer be replaced or canceled; zero if it does not say
-	ExpiresAt      time.Time // when a refund that needs action lapses; zero if it does not say
-	FailureReason  string    // the provider's words for why it failed
+	ProviderStatus string    `json:"provider_status,omitzero"`
+	CreatedAt      time.Time `json:"created_at,omitzero"`     // by the provider's clock; zero if it does not say
+	LocksAt        time.Time `json:"locks_at,omitzero"`       // when it can no longer be replaced or canceled; zero if it does not say
+	ExpiresAt      time.Time `json:"expires_at,omitzero"`     // when a refund that needs action lapses; zero if it does not say
+	FailureReason  string    `json:"failure_reason,omitzero"` // the provider's words for why it failed
+	// Replayed says that this is the recorded result of an earlier call with the same key: nothing was sent now.
+	Replayed bool `json:"replayed,omitzero"`
 	// Warnings are remarks for the log: nothing in them needs handling.
-	Warnings []string
-	// Raw is the provider's answer that this was read from. It may hold personal data.
+	Warnings []string `json:"warnings,omitzero"`
+	// Raw is the provider's response that this was read from. It may hold personal data.
 	Raw Raw `json:"-"`
 }
 
@@ -36,12 +40,13 @@ func (r Refund) String() string {
 		", key " + strconv.Quote(r.IdempotencyKey) + ": " + cmp.Or(string(r.Status), strconv.Quote(r.ProviderStatus))
 }
 
-// Status is how far a refund has got. It is open: a provider's status that nobody has seen before is "", and
-// Refund.ProviderStatus has it verbatim.
+// Status is how far a refund has got. It is open: a provider's status that this module does not know is StatusUnknown,
+// and Refund.ProviderStatus has it verbatim.
 type Status string
 
 // The statuses.
 const (
+	StatusUnknown     Status = ""             // not one of those below; see Refund.ProviderStatus
 	StatusSucceeded   Status = "succeeded"    // the provider has carried it out
 	StatusPending     Status = "pending"      // accepted, not carried out yet
 	StatusNeedsAction Status = "needs_action" // waiting for the shopper or the shop
@@ -50,7 +55,7 @@ const (
 	StatusExpired     Status = "expired"      // final: the needed action did not come in time
 )
 
-// Raw is a provider's answer, byte for byte. It may hold personal data, so it never prints itself; convert it to
+// Raw is a provider's response, byte for byte. It may hold personal data, so it never prints itself; convert it to
 // []byte to read it.
 type Raw []byte
 
@@ -61,9 +66,6 @@ func (r Raw) Format(f fmt.State, _ rune) {
 
 // String returns the length only.
 func (r Raw) String() string { return "[" + strconv.Itoa(len(r)) + " bytes]" }
-
-// GoString is String.
-func (r Raw) GoString() string { return r.String() }
 
 // LogValue is String.
 func (r Raw) LogValue() slog.Value { return slog.StringValue(r.String()) }

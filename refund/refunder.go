@@ -6,43 +6,54 @@ import (
 	"time"
 )
 
-// Refunder refunds orders at one provider. Safe for concurrent use.
+// Refunder refunds orders at one account of one provider. Safe for concurrent use.
+//
+// Everything else that a client may be able to do is an interface of one method below. Capabilities names those that a
+// client has, and As finds them.
 type Refunder interface {
-	// Refund asks the provider for req. A non-nil error is always an *Error; its Outcome says whether
-	// money may have moved. An invalid req returns before any I/O. The call is bounded by ctx; a ctx that ends
-	// while the request is under way leaves OutcomeUnknown.
+	// Refund asks the provider for req. A non-nil error is always an *Error; its Outcome says whether money may have
+	// moved. A nil error means that the provider has the refund, not that it was paid: Refund.Status says that. An
+	// invalid req returns before any I/O. The call is bounded by ctx; a ctx that ends while the request is under way
+	// leaves OutcomeUnknown.
 	Refund(ctx context.Context, req Request) (*Refund, error)
-	// Capabilities returns what this client can do. Static, no I/O.
+	// Capabilities describes the client. It does no I/O, and the result is the caller's own copy.
 	Capabilities() Capabilities
 }
 
-// Getter reads one refund: where has it got to? Implemented where the provider can be asked.
-// A refund that the provider does not show is ErrOrderNotFound; reads may lag behind writes.
+// Getter reads one refund, to see how far it has got.
 type Getter interface {
+	// GetRefund returns the refund with ref.ID. A refund that the provider does not show is ErrOrderNotFound; reads may
+	// lag behind writes.
 	GetRefund(ctx context.Context, ref Ref) (*Refund, error)
 }
 
-// Lister lists refunds, those made by others (dashboards, returns) included. The sequence is lazy, can be ranged
-// over again (which asks anew), and ends after its first error.
+// Lister lists refunds, including those made by others (dashboards, returns).
 type Lister interface {
+	// Refunds returns what q selects. The sequence is lazy, can be ranged over again (which asks anew), and ends after
+	// its first error. A field of q that the provider cannot select by is an ErrInvalidRequest, not ignored. A refund
+	// whose date is not known is within every span of time.
 	Refunds(ctx context.Context, q Query) iter.Seq2[*Refund, error]
 }
 
 // Canceler takes back a refund that the provider has not paid yet.
 type Canceler interface {
-	CancelRefund(ctx context.Context, order Order) (*Refund, error)
+	// CancelRefund takes back the refund with ref.ID, or the one that can be taken back if ref.ID is empty and the
+	// provider has only one for an order. An error with OutcomeUnknown leaves open whether it was taken back: read it.
+	CancelRefund(ctx context.Context, ref Ref) (*Refund, error)
 }
 
-// Resolver finds out what became of a refund whose outcome is unknown. An error means that the provider could not
-// be asked: the outcome is as unknown as before, and if the error carries an Attempt, that one replaces a.
+// Resolver finds out what became of a refund whose outcome is unknown.
 type Resolver interface {
+	// Resolve returns what became of a. An error means that the provider could not be asked: the outcome is as unknown
+	// as before, and if the error carries an Attempt, that one replaces a. So does Resolution.Attempt.
 	Resolve(ctx context.Context, a Attempt) (Resolution, error)
 }
 
-// Baseliner reads what a later Resolve has to compare with. Only needed before Refund, where Capabilities.Resolve
-// is ResolveByBaseline; Refund of such a client takes its own baseline if nobody else does.
-type Baseliner interface {
-	Baseline(ctx context.Context, req Request) (Baseline, error)
+// Snapshotter reads what a later Resolve compares with, where Capabilities.ResolvedBy is ResolvedBySnapshot. Refund of such
+// a client takes a snapshot of its own; a caller that must survive a crash takes one first and stores it.
+type Snapshotter interface {
+	// Snapshot returns the refunds that req's order has now.
+	Snapshot(ctx context.Context, req Request) (Snapshot, error)
 }
 
 // Ref names one refund at the provider.
@@ -51,8 +62,7 @@ type Ref struct {
 	ID    string // the provider's refund id
 }
 
-// Query selects refunds. Zero fields select everything that the provider lists; a field that the provider cannot
-// select by is an ErrInvalidRequest, not ignored.
+// Query selects refunds. The zero value of a field selects all.
 type Query struct {
 	Order  Order
 	Since  time.Time // inclusive
@@ -60,36 +70,36 @@ type Query struct {
 	Status Status
 }
 
-// Selects reports whether r is in q's time and has its status. The order is the provider's business.
-func (q Query) Selects(r *Refund) bool {
-	return (q.Since.IsZero() || !r.CreatedAt.Before(q.Since)) &&
-		(q.Until.IsZero() || r.CreatedAt.Before(q.Until)) &&
-		(q.Status == "" || q.Status == r.Status)
-}
-
-// Baseline is what a provider's refunds of an order looked like before sending. Opaque, printable, free of
-// personal data; empty means none was taken.
-type Baseline string
+// Snapshot is what a provider's refunds of an order looked like at some time. Opaque, printable, free of personal data;
+// empty means that none was taken.
+type Snapshot string
 
 // Attempt is a refund that was sent and whose outcome is unknown.
 type Attempt struct {
-	Request   Request
-	Baseline  Baseline
-	FirstSent time.Time // when the first request may have gone out
-	LastSent  time.Time // when the last one may have
-	Tries     int       // how many may have gone out
+	Request  Request  `json:"request"`
+	Snapshot Snapshot `json:"snapshot,omitzero"` // taken before it was sent
+	// Answered says that the provider, or something in front of it, answered: asking once more would tell nothing new.
+	Answered  bool      `json:"answered,omitzero"`
+	FirstSent time.Time `json:"first_sent,omitzero"` // when the first request may have gone out
+	LastSent  time.Time `json:"last_sent,omitzero"`  // when the last one may have
+	Tries     int       `json:"tries,omitzero"`      // how many may have gone out
+	// MissedAt is when a look first did not find the refund although it should have appeared by then. Absence counts only
+	// when a second look, a minute later or more, agrees.
+	MissedAt time.Time `json:"missed_at,omitzero"`
 }
 
-// Resolution is the answer of Resolve.
+// Resolution is what Resolve found.
 type Resolution struct {
-	Verdict Verdict
+	Verdict Verdict `json:"verdict"`
 	// Refund is the refund, if the verdict is VerdictApplied.
-	Refund *Refund
-	// NotBefore is when it makes sense to ask again, if the verdict is VerdictUndetermined; the zero time means
-	// that asking again will not help and a person has to look.
-	NotBefore time.Time
+	Refund *Refund `json:"refund,omitzero"`
+	// NotBefore is when to ask again, if the verdict is VerdictUndetermined; the zero time means that asking again will
+	// not help and a person has to look.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Attempt replaces the one that was asked about, if it is to be asked about again.
+	Attempt Attempt `json:"attempt,omitzero"`
 	// Why says in words what the verdict rests on.
-	Why string
+	Why string `json:"why,omitzero"`
 }
 
 // Verdict is what became of an unknown refund.
@@ -99,7 +109,7 @@ type Verdict int
 const (
 	VerdictUndetermined Verdict = iota // still unknown
 	VerdictApplied                     // the provider has the refund
-	VerdictNotApplied                  // the provider does not have it and will not: the same key may be sent again
+	VerdictNotApplied                  // the provider does not have it: the same key may be sent again
 )
 
 // String returns the verdict in lower-case words.
@@ -112,4 +122,18 @@ func (v Verdict) String() string {
 	case VerdictUndetermined:
 	}
 	return "undetermined"
+}
+
+// MarshalText returns the verdict as one word: "undetermined", "applied" or "not_applied". It never fails.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(word(v)), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	for _, known := range []Verdict{VerdictUndetermined, VerdictApplied, VerdictNotApplied} {
+		if word(known) == string(text) {
+			*v = known
+			return nil
+		}
+	}
+	return invalid("Verdict", "%s is no verdict; it must be undetermined, applied or not_applied", quoteShort(text))
 }

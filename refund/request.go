@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// MaxIdempotencyKey is the greatest length of an idempotency key.
-const MaxIdempotencyKey = 64
+// MaxKeyLength is the greatest length of an idempotency key, in bytes.
+const MaxKeyLength = 64
 
 // Request asks for one refund.
 //
@@ -20,31 +20,34 @@ const MaxIdempotencyKey = 64
 // them, and Capabilities says so.
 type Request struct {
 	// IdempotencyKey is your own unique name of this refund: 1 to 64 of A-Z a-z 0-9 . _ : -. The same key means
-	// the same refund, for ever. Store it before you call. Required.
-	IdempotencyKey string
+	// the same refund, forever. Store it before you call. Required.
+	IdempotencyKey string `json:"idempotency_key"`
 	// Order is what is refunded. Which of its ids are required depends on the provider.
-	Order Order
+	Order Order `json:"order"`
 	// Amount is how much. Required and positive; there is no way to write "everything" by leaving it empty.
-	Amount Money
+	Amount Money `json:"amount"`
 	// Part is what it is for. The zero value is the order as a whole.
-	Part Part
-	// Line is one order row or item, by the provider's id. Empty: no particular one.
-	Line string
+	Part Part `json:"part,omitzero"`
+	// Line is one order row or item, by the provider's id. Empty means no particular one.
+	Line string `json:"line,omitzero"`
+	// PurchasedAt is when the order was placed, for providers that refund within a window only. The zero time means that
+	// it is not known and not checked here.
+	PurchasedAt time.Time `json:"purchased_at,omitzero"`
+	// Captured is what the provider took for the whole order, exactly: not a limit, not a subtotal. The zero Money means
+	// that it is not known. It is not sent. A client refuses an Amount that is greater.
+	Captured Money `json:"captured,omitzero"`
 
 	// Reason is free text for whoever reads the refund.
-	Reason string
+	Reason string `json:"reason,omitzero"`
 	// Metadata is your own data. No personal data belongs here.
-	Metadata map[string]string
+	Metadata map[string]string `json:"metadata,omitzero"`
 }
 
 // Order names an order. It is comparable.
 type Order struct {
-	ID         string // the provider's id of the order
-	MerchantID string // your own id of it
-	InvoiceID  string // an invoice of it, where the provider has them
-	// PurchasedAt is when the order was placed, for providers that refund within a window only. The zero time
-	// means that it is not known and not checked here.
-	PurchasedAt time.Time
+	ID         string `json:"id,omitzero"`          // the provider's id of the order
+	MerchantID string `json:"merchant_id,omitzero"` // your own id of it
+	InvoiceID  string `json:"invoice_id,omitzero"`  // an invoice of it, where the provider has them
 }
 
 // Part is what a refund is for.
@@ -70,16 +73,9 @@ func (r Request) String() string {
 	return "refund of " + r.Amount.String() + ", order " + strconv.Quote(r.Order.ID) + ", key " + strconv.Quote(r.IdempotencyKey)
 }
 
-// GoString is String, for the same reason.
-func (r Request) GoString() string { return "refund.Request{" + r.String() + "}" }
-
-// Format prints String or, for %#v, GoString, for every verb: those that fmt asks neither of would print all fields.
-func (r Request) Format(f fmt.State, verb rune) {
-	text := r.String()
-	if verb == 'v' && f.Flag('#') {
-		text = r.GoString()
-	}
-	_, _ = io.WriteString(f, text) //nolint:errcheck // fmt reports it to whoever called fmt
+// Format prints String for every verb: %#v and those that need no String would print all fields.
+func (r Request) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, r.String()) //nolint:errcheck // fmt reports it to whoever called fmt
 }
 
 // LogValue is String, because a handler that writes JSON would print all fields.
@@ -90,8 +86,8 @@ func checkKey(key string) *Error {
 	if key == "" {
 		return invalid("IdempotencyKey", "is empty; make one with refund.NewIdempotencyKey and store it before the call")
 	}
-	if len(key) > MaxIdempotencyKey {
-		return invalid("IdempotencyKey", "has %d characters; %d are allowed", len(key), MaxIdempotencyKey)
+	if len(key) > MaxKeyLength {
+		return invalid("IdempotencyKey", "has %d characters; %d are allowed", len(key), MaxKeyLength)
 	}
 	for i := range len(key) {
 		switch c := key[i]; {

@@ -1,6 +1,7 @@
 package refund
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,8 +46,13 @@ func (s Secret) String() string { return redacted }
 // LogValue returns [redacted].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns [redacted].
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText fails unless the secret is empty: a placeholder that is read back would be a credential.
+func (s Secret) MarshalText() ([]byte, error) {
+	if s.IsZero() {
+		return []byte{}, nil
+	}
+	return nil, errors.New("refund: a Secret cannot be marshalled")
+}
 
 // UnmarshalText reads a credential, so that a Secret can be a field of your own configuration file.
 func (s *Secret) UnmarshalText(text []byte) error {

@@ -116,13 +116,44 @@ func TestSecretPrintsRedacted(t *testing.T) {
 		}
 		assert.Equal(t, "[redacted]", s.String())
 		assert.Equal(t, "[redacted]", s.LogValue().String())
-		text, err := s.MarshalText()
-		require.NoError(t, err)
-		assert.Equal(t, "[redacted]", string(text))
-		written, err := json.Marshal(map[string]any{"key": s, "pointer": &s})
-		require.NoError(t, err)
-		assert.JSONEq(t, `{"key":"[redacted]","pointer":"[redacted]"}`, string(written))
 	}
+}
+
+// A placeholder that is read back would be a credential, so that a filled Secret is not marshalled at all.
+func TestSecretIsNotMarshalled(t *testing.T) {
+	s := refund.NewSecret(credential)
+	text, err := s.MarshalText()
+	require.Error(t, err)
+	assert.Empty(t, text)
+	assertPrivate(t, err.Error(), credential, "the error")
+	for name, value := range map[string]any{
+		"value": s, "pointer": &s, "struct": config{Key: s}, "pointer to a struct": &config{Ptr: &s}, "slice": []refund.Secret{s},
+		"map": map[string]refund.Secret{"key": s}, "in JSON only by omitzero": struct {
+			Key refund.Secret `json:"key,omitzero"`
+		}{s},
+	} {
+		written, err := json.Marshal(value)
+		require.Error(t, err, name)
+		assert.Empty(t, written, name)
+		assertPrivate(t, err.Error(), credential, "the error of %s", name)
+	}
+	written, err := xml.Marshal(config{Key: s})
+	require.Error(t, err)
+	assertPrivate(t, string(written)+err.Error(), credential, "XML")
+}
+
+func TestEmptySecretIsMarshalled(t *testing.T) {
+	text, err := refund.Secret{}.MarshalText()
+	require.NoError(t, err)
+	assert.Empty(t, text)
+	written, err := json.Marshal(config{Name: "n", Ptr: &refund.Secret{}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"Name":"n","Key":"","Ptr":""}`, string(written))
+
+	var back config
+	require.NoError(t, json.Unmarshal(written, &back))
+	assert.True(t, back.Key.IsZero())
+	assert.True(t, back.Ptr.IsZero())
 }
 
 // recorder takes what a failed assertion would print.

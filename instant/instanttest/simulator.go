@@ -3,7 +3,7 @@
 //
 //	sim := instanttest.New()
 //	order := sim.AddOrder(refund.MustParseMoney("100.00", "AUD"))
-//	client, err := instant.New(sim.Config())
+//	client, err := sim.Client(refund.Options{})
 //
 // It answers as strictly as the documentation says Instant does: every refusal is a 500 with one of the documented
 // codes. What it assumes beyond the documents:
@@ -23,17 +23,10 @@
 package instanttest
 
 import (
-	"encoding/json"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/multirefund/refund-go/instant"
 	"github.com/multirefund/refund-go/refund"
@@ -47,14 +40,14 @@ const (
 	StoreCode = "simulated_store"
 )
 
-const guard = 60 * time.Second
-
-// Simulator is a fake Instant. It implements refundtest.Simulator. Safe for concurrent use.
+// Simulator is a fake Instant. It implements refundtest.Simulator. Its read lag has no effect: there is nothing to read.
+// Safe for concurrent use.
 type Simulator struct {
+	refundtest.Clock
+
 	currency string
 
 	mu          sync.Mutex
-	offset      time.Duration
 	processing  time.Duration
 	contentType string
 	success     string
@@ -62,16 +55,16 @@ type Simulator struct {
 	orders      map[string]*order
 }
 
-// scripted is an answer that AnswerNext has asked for.
+// scripted is a response that AnswerNext has asked for.
 type scripted struct {
 	code  instant.ErrorCode
 	acted bool
 }
 
 type order struct {
-	id                 string
-	captured, refunded refund.Money
-	refunds            []made
+	id      string
+	left    refund.Money
+	refunds []made
 }
 
 type made struct {
@@ -87,10 +80,19 @@ func NewIn(currency string) *Simulator {
 	return &Simulator{currency: currency, orders: map[string]*order{}}
 }
 
+// Provider implements refundtest.Simulator.
+func (s *Simulator) Provider() string { return "instant" }
+
+// Currency implements refundtest.Simulator.
+func (s *Simulator) Currency() string { return s.currency }
+
+// Secrets implements refundtest.Simulator.
+func (s *Simulator) Secrets() []string { return []string{AppAuth} }
+
 // Config returns a client's configuration that calls the simulator without a network.
 func (s *Simulator) Config() instant.Config {
 	return instant.Config{
-		Options:     refund.Options{Transport: refundtest.InMemory(s)},
+		Options:     refundtest.Connect(s, refund.Options{}),
 		Environment: instant.Staging,
 		AppAuth:     refund.NewSecret(AppAuth),
 		AppID:       AppID,
@@ -99,21 +101,30 @@ func (s *Simulator) Config() instant.Config {
 	}
 }
 
-// Start serves the simulator over TLS on a loopback port and returns a client's configuration for it. Close the
-// server when done.
-func (s *Simulator) Start() (instant.Config, *httptest.Server) {
-	server := httptest.NewTLSServer(s)
+// Client makes a client of the simulator. Without a Transport and a BaseURL in opts it calls the simulator in memory.
+func (s *Simulator) Client(opts refund.Options) (*instant.Client, error) {
 	cfg := s.Config()
-	cfg.BaseURL, cfg.Transport = server.URL, server.Client().Transport
-	return cfg, server
+	cfg.Options = refundtest.Connect(s, opts)
+	return instant.New(cfg)
+}
+
+// Refunder implements refundtest.Simulator.
+func (s *Simulator) Refunder(opts refund.Options) (refund.Refunder, error) {
+	client, err := s.Client(opts)
+	if err != nil {
+		return nil, err // not a nil *instant.Client, which would be a Refunder
+	}
+	return client, nil
 }
 
 // AddOrder implements refundtest.Simulator. It panics if captured is in another currency than the store's.
 func (s *Simulator) AddOrder(captured refund.Money) refund.Order {
+	if captured.Currency() != s.currency {
+		panic("instanttest: an order in " + captured.Currency() + " at a store in " + s.currency)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := &order{id: strconv.Itoa(100000001 + len(s.orders)), captured: captured, refunded: s.zero()}
-	o.left() // panics
+	o := &order{id: strconv.Itoa(100000001 + len(s.orders)), left: captured}
 	s.orders[o.id] = o
 	return refund.Order{ID: o.id}
 }
@@ -134,9 +145,6 @@ func (s *Simulator) Ledger(o refund.Order) []refund.Money {
 	return amounts
 }
 
-// SetReadLag implements refundtest.Simulator. It does nothing: there is nothing to read at Instant.
-func (s *Simulator) SetReadLag(time.Duration) {}
-
 // SetProcessing sets how long a refund takes. The guard against duplicates does not see it meanwhile.
 func (s *Simulator) SetProcessing(d time.Duration) {
 	s.mu.Lock()
@@ -144,14 +152,14 @@ func (s *Simulator) SetProcessing(d time.Duration) {
 	s.processing = d
 }
 
-// SetSuccess sets what a success is answered with, as it is not documented. By default it is nothing at all.
+// SetSuccess sets the response to a success, which is not documented. By default it is empty.
 func (s *Simulator) SetSuccess(contentType, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.contentType, s.success = contentType, body
 }
 
-// AnswerNext lets the next refund that would be made be answered with code instead, the one after it with the code of
+// AnswerNext makes the next refund that would be made be answered with code instead, the one after it with the code of
 // the next call, and so on. acted says whether the money moves all the same.
 func (s *Simulator) AnswerNext(code instant.ErrorCode, acted bool) {
 	s.mu.Lock()
@@ -159,125 +167,7 @@ func (s *Simulator) AnswerNext(code instant.ErrorCode, acted bool) {
 	s.next = append(s.next, scripted{code, acted})
 }
 
-// Advance moves the simulator's clock.
-func (s *Simulator) Advance(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.offset += d
-}
-
-func (s *Simulator) now() time.Time { return time.Now().Add(s.offset) }
-
-func (s *Simulator) zero() refund.Money { return must(refund.MoneyFromMinor(0, s.currency)) }
-
-func (o *order) left() refund.Money { return must(o.captured.Sub(o.refunded)) }
-
-// ServeHTTP implements http.Handler.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path != "/order/refund":
-		http.Error(w, "Not Found", http.StatusNotFound)
-	case r.Method != http.MethodPost:
-		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-	case !only(r.Header["X-Instant-App-Auth"], AppAuth):
-		fail(w, instant.CodeUnauthorized, "The app auth token is incorrect.")
-	case !only(r.Header["X-Instant-App-Id"], AppID):
-		fail(w, instant.CodeInvalidCredentials, "The app id is invalid.")
-	default:
-		s.refund(w, r)
-	}
-}
-
-func only(values []string, want string) bool { return len(values) == 1 && values[0] == want }
-
-func (s *Simulator) refund(w http.ResponseWriter, r *http.Request) {
-	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	body, err := io.ReadAll(r.Body)
-	var members map[string]json.RawMessage // exact names, which a struct would not insist on
-	if mediaType != "application/json" || err != nil || json.Unmarshal(body, &members) != nil {
-		fail(w, instant.CodeIntenralServerError, "The request cannot be read.")
-		return
-	}
-	var orderID, storeCode string
-	for name, to := range map[string]*string{"displayOrderId": &orderID, "storeCode": &storeCode} {
-		if raw := members[name]; raw != nil && (raw[0] != '"' || json.Unmarshal(raw, to) != nil) {
-			fail(w, instant.CodeIntenralServerError, name+" is not a string.")
-			return
-		}
-	}
-	amount, ok := s.amount(members["amountToRefund"])
-	if !ok {
-		fail(w, instant.CodeInvalidAmountToRefund, "amountToRefund is invalid.")
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.orders[orderID]
-	if o == nil || storeCode != StoreCode {
-		fail(w, instant.CodeNoEntityFound, "The order cannot be found.")
-		return
-	}
-	if o.duplicate(amount, s.now().Add(-guard)) {
-		fail(w, instant.CodePossibleDuplicateRefund, "The order was refunded by this amount within the last 60 seconds.")
-		return
-	}
-	if s.processing > 0 {
-		wait := s.processing
-		s.mu.Unlock()
-		<-time.After(wait)
-		s.mu.Lock()
-	}
-	if must(o.left().Sub(amount)).Sign() < 0 {
-		fail(w, instant.CodeRefundAmountGreaterThanAvailable, "The amount is greater than the available funds to refund.")
-		return
-	}
-	answer := scripted{acted: true}
-	if len(s.next) > 0 {
-		answer, s.next = s.next[0], s.next[1:]
-	}
-	if answer.acted {
-		o.refunded = must(o.refunded.Add(amount))
-		o.refunds = append(o.refunds, made{amount, s.now()})
-	}
-	if answer.code != "" {
-		fail(w, answer.code, "As the simulation was told.")
-		return
-	}
-	if s.contentType != "" {
-		w.Header().Set("Content-Type", s.contentType)
-	}
-	w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(w, s.success) //nolint:errcheck // nothing to do about it
-}
-
 // duplicate reports whether the order was refunded by that amount since then.
 func (o *order) duplicate(amount refund.Money, since time.Time) bool {
 	return slices.ContainsFunc(o.refunds, func(r made) bool { return r.amount == amount && !r.at.Before(since) })
-}
-
-// amount reads a JSON number and rounds it to the currency's smallest unit.
-func (s *Simulator) amount(raw json.RawMessage) (refund.Money, bool) {
-	if len(raw) == 0 || !strings.ContainsAny(string(raw[:1]), "-0123456789") {
-		return refund.Money{}, false
-	}
-	d, err := decimal.NewFromString(string(raw))
-	if err != nil || d.Exponent() < -64 || d.Exponent() > 64 { // first of all: rounding a giant takes gigabytes
-		return refund.Money{}, false
-	}
-	amount, err := refund.MoneyFromDecimal(d.Round(-s.zero().Decimal().Exponent()), s.currency)
-	return amount, err == nil && amount.Sign() > 0
-}
-
-// must panics on what a test has set up wrong, such as an order captured in another currency than the store's.
-func must(m refund.Money, err error) refund.Money {
-	if err != nil {
-		panic(err)
-	}
-	return m
-}
-
-func fail(w http.ResponseWriter, code instant.ErrorCode, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusInternalServerError)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": string(code), "message": message}) //nolint:errcheck,errchkjson // nothing to do about it
 }

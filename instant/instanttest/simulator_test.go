@@ -179,12 +179,12 @@ func TestProcessing(t *testing.T) {
 		sim := instanttest.New()
 		order := sim.AddOrder(money("20.00"))
 		sim.SetProcessing(10 * time.Second)
-		client, err := instant.New(sim.Config())
+		client, err := sim.Client(refund.Options{})
 		require.NoError(t, err)
 		errs := make(chan error, 2)
 		for range 2 {
 			go func() {
-				_, err := client.RefundOrder(t.Context(), instant.RefundRequest{AmountToRefund: money("10.99").Decimal(), DisplayOrderID: order.ID})
+				_, err := client.CreateRefund(t.Context(), instant.RefundRequest{AmountToRefund: money("10.99"), DisplayOrderID: order.ID})
 				errs <- err
 			}()
 		}
@@ -193,6 +193,27 @@ func TestProcessing(t *testing.T) {
 		assert.True(t, instant.HasCode(errors.Join(first, second), instant.CodeRefundAmountGreaterThanAvailable))
 		assert.Len(t, sim.Ledger(order), 1)
 	})
+}
+
+func TestClients(t *testing.T) {
+	sim := instanttest.NewIn("NZD")
+	order := sim.AddOrder(refund.MustParseMoney("20.00", "NZD"))
+	client, err := sim.Refunder(refund.Options{Account: "nz-1"})
+	require.NoError(t, err)
+	caps := client.Capabilities()
+	assert.Equal(t, sim.Provider(), caps.Provider)
+	assert.Equal(t, "nz-1", caps.Account)
+	assert.Equal(t, []string{sim.Currency()}, caps.Currencies)
+	amount := refund.MustParseMoney("5.00", "NZD")
+	_, err = client.Refund(t.Context(), refund.Request{IdempotencyKey: "k", Order: order, Amount: amount})
+	require.NoError(t, err)
+	assert.Equal(t, []refund.Money{amount}, sim.Ledger(order))
+	assert.Equal(t, []string{sim.Config().AppAuth.Reveal()}, sim.Secrets())
+
+	none, err := sim.Refunder(refund.Options{Account: "n z"})
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	assert.Nil(t, none)
+	assert.True(t, none == nil, "no interface with a nil pointer in it") //nolint:testifylint // assert.Nil looks through interfaces
 }
 
 func TestOtherCurrencies(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,12 +32,12 @@ var (
 type exchange struct {
 	context.Context
 
-	client *Client
-	call   *Call
+	op   *Op
+	call Call
 
 	attempts int       // started
 	tries    int       // of those, how many may have reached the provider
-	first    time.Time // when the first of those began
+	first    time.Time // when the first of those began that was not refused: it may have taken effect, or may yet
 	last     time.Time // when the last of those ended
 	lost     bool      // an earlier attempt may have taken effect, and its answer says nothing about it
 
@@ -104,13 +105,13 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	began := time.Now()
 	x.begin()
 	ctx := req.Context()
-	if t := a.client.timeout(x.call); t > 0 {
+	if t := a.client.timeout(&x.call); t > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
 	req = req.WithContext(ctx)
-	if !x.call.replayable() {
+	if !x.call.repeatable() {
 		// With GetBody net/http itself repeats a request on a dead pooled connection, if it carries an
 		// Idempotency-Key or the peer reset its HTTP/2 stream: below every retry setting. So it does without a
 		// body; an empty one that it cannot rewind looks like any other.
@@ -180,52 +181,44 @@ func (x *exchange) begin() {
 func (x *exchange) end(began time.Time, err error) {
 	x.err = err
 	x.sent = err == nil || x.status != 0 || x.maybeSent(err)
-	if x.sent {
-		x.tries++
-		x.first, x.last = since(x.first, began), time.Now()
-	}
 	if err == nil {
-		x.refusal = x.client.cfg.Classify(x.status, x.body)
+		x.refusal = x.op.client.cfg.Classify(x.status, x.body)
+	}
+	if !x.sent {
+		return
+	}
+	x.tries++
+	if x.refusal == nil || x.unsettled() {
+		x.first, x.last = earliest(x.first, began), time.Now()
 	}
 }
 
 // unsettled reports whether the last attempt may have taken effect without saying so.
 func (x *exchange) unsettled() bool {
 	if x.refusal != nil {
-		return x.outcome() == refund.OutcomeUnknown
+		return x.refusal.Outcome == refund.OutcomeUnknown
 	}
 	return x.err != nil && x.sent
-}
-
-// outcome is what the last attempt's refusal says of the money.
-func (x *exchange) outcome() refund.Outcome {
-	if x.status == http.StatusTooManyRequests && x.client.cfg.ThrottledFirst {
-		return refund.OutcomeNotSent
-	}
-	return x.refusal.Outcome
 }
 
 // failure makes the error of a call that has no success to return. ended is the context's error, last what the retry
 // loop returned.
 func (x *exchange) failure(ended, last error) *refund.Error {
-	c := x.client
-	e := &refund.Error{
-		Provider: c.cfg.Provider, Op: x.call.Op, IdempotencyKey: x.call.Attempt.Request.IdempotencyKey,
-		HTTPStatus: x.status, Attempts: x.attempts, Raw: x.body,
-		RequestID: x.requestID(), RetryAfter: retryAfter(x.header),
-	}
+	e := x.op.fail(refund.ErrUnavailable, refund.OutcomeNotSent, "", "")
+	e.HTTPStatus, e.Attempts, e.Raw = x.status, x.attempts, x.body
+	e.RequestID, e.RetryAfter = x.requestID(), retryAfter(x.header)
 	var message string
 	switch {
 	case x.refusal != nil:
-		e.Kind, e.Outcome, e.Code, message = x.refusal.Kind, x.outcome(), x.refusal.Code, x.refusal.Message
+		e.Kind, e.Outcome, e.Code, message = x.refusal.Kind, x.refusal.Outcome, x.refusal.Code, x.refusal.Message
 	case errors.Is(x.err, errTooLarge):
-		e.Kind, e.Outcome, e.Err, message = refund.KindUnexpected, refund.OutcomeUnknown, x.err, x.err.Error()
+		e.Kind, e.Outcome, e.Err, message = refund.ErrUnexpected, refund.OutcomeUnknown, x.err, x.err.Error()
 	default:
 		cause := x.err
 		if cause == nil {
 			cause = last
 		}
-		e.Kind, e.Outcome, e.Err = refund.KindUnavailable, refund.OutcomeNotSent, bare(cause)
+		e.Err = unwrapURL(cause)
 		if x.sent {
 			e.Outcome = refund.OutcomeUnknown
 		}
@@ -240,21 +233,30 @@ func (x *exchange) failure(ended, last error) *refund.Error {
 		// A refusal now may be our own success refusing us; so may anything else.
 		e.Outcome = refund.OutcomeUnknown
 	}
-	e.Message = c.redact(message, x.call)
+	e.Message = x.redact(message)
 	x.settle(e)
 	return e
 }
 
-// Unreadable makes the error of a success that cannot be read: the provider probably did it.
-func (r *Result) Unreadable(problem string) *refund.Error {
+// Unreadable is the error of a success that cannot be read: the provider probably did it.
+func (r *Result) Unreadable(format string, args ...any) error {
+	return r.unknown(refund.ErrUnexpected, format, args...)
+}
+
+// Conflict is the error of a success that shows another refund than the one asked for.
+func (r *Result) Conflict(format string, args ...any) error {
+	return r.unknown(refund.ErrConflict, format, args...)
+}
+
+func (r *Result) unknown(kind refund.Kind, format string, args ...any) error {
 	x := r.exchange
-	x.refusal = &Refusal{Kind: refund.KindUnexpected, Outcome: refund.OutcomeUnknown, Message: problem}
+	x.refusal = &Refusal{Kind: kind, Outcome: refund.OutcomeUnknown, Message: fmt.Sprintf(format, args...)}
 	return x.failure(nil, nil)
 }
 
-// settle gives an unknown error its Attempt, and takes the unknown out of a read's.
+// settle attaches the Attempt to an unknown outcome. A read's outcome is never unknown.
 func (x *exchange) settle(e *refund.Error) {
-	if x.call.Read {
+	if x.call.Effect == Harmless {
 		if e.Outcome == refund.OutcomeUnknown && x.status != 0 {
 			e.Outcome = refund.OutcomeRejected
 		} else if e.Outcome == refund.OutcomeUnknown {
@@ -262,7 +264,7 @@ func (x *exchange) settle(e *refund.Error) {
 		}
 		return
 	}
-	earlier := x.call.Attempt
+	earlier := x.op.Attempt
 	if earlier.Tries > 0 {
 		e.Outcome = refund.OutcomeUnknown // what became of the earlier calls is not said by this one's failure
 	}
@@ -271,13 +273,13 @@ func (x *exchange) settle(e *refund.Error) {
 	}
 	e.Attempt = earlier
 	e.Attempt.Tries += x.tries
-	if x.tries > 0 {
-		e.Attempt.FirstSent, e.Attempt.LastSent = since(earlier.FirstSent, x.first), x.last
+	if !x.last.IsZero() {
+		e.Attempt.FirstSent, e.Attempt.LastSent = earliest(earlier.FirstSent, x.first), x.last
 	}
 }
 
 func (x *exchange) requestID() string {
-	for _, name := range x.client.cfg.RequestID {
+	for _, name := range x.op.client.cfg.RequestID {
 		if id := x.header.Get(name); id != "" && printable(id) {
 			return id[:min(len(id), 128)]
 		}
@@ -285,8 +287,8 @@ func (x *exchange) requestID() string {
 	return ""
 }
 
-// bare strips net/http's *url.Error, which prints the URL.
-func bare(err error) error {
+// unwrapURL strips net/http's *url.Error, which prints the URL.
+func unwrapURL(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		return wrapped.Err
@@ -300,7 +302,7 @@ func (c *Client) log(ctx context.Context, x *exchange, took time.Duration) {
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "refund request",
-		slog.String("provider", c.cfg.Provider), slog.String("op", x.call.Op), slog.Int("attempt", x.attempts),
+		slog.String("provider", c.cfg.Provider), slog.String("account", c.cfg.Options.Account), slog.String("op", x.op.Name), slog.Int("attempt", x.attempts),
 		slog.Int("status", x.status), slog.Duration("duration", took), slog.String("request_id", x.requestID()))
 }
 

@@ -59,14 +59,14 @@ func TestBodyLimits(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		size, length int64
-		call         *Call
+		call         *operation
 		max          int64
 		ok           bool
 	}{
-		"write, as large as allowed":    {defaultMaxBody, -1, write(Never), 0, true},
-		"write, streamed too large":     {defaultMaxBody + 1, -1, write(Never), 0, false},
-		"write, far too large":          {1 << 30, -1, write(Never), 0, false},
-		"write, announced too large":    {1 << 30, 1 << 30, write(Never), 0, false},
+		"write, as large as allowed":    {defaultMaxBody, -1, write(Pays), 0, true},
+		"write, streamed too large":     {defaultMaxBody + 1, -1, write(Pays), 0, false},
+		"write, far too large":          {1 << 30, -1, write(Pays), 0, false},
+		"write, announced too large":    {1 << 30, 1 << 30, write(Pays), 0, false},
 		"read, default":                 {defaultMaxBody + 1, -1, read(), 0, false},
 		"read, bound of the call":       {3 << 20, -1, read(), 4 << 20, true},
 		"read, beyond bound of call":    {4<<20 + 1, -1, read(), 4 << 20, false},
@@ -89,7 +89,7 @@ func TestBodyLimits(t *testing.T) {
 				limit = defaultMaxBody
 			}
 
-			res, err := newClient(t, rt).Do(t.Context(), &call)
+			res, err := do(t.Context(), newClient(t, rt), &call)
 
 			assert.True(t, body.closed)
 			assert.LessOrEqual(t, int64(body.taken), limit+1, "memory is bounded")
@@ -100,9 +100,9 @@ func TestBodyLimits(t *testing.T) {
 			}
 			e := asError(t, err)
 			require.ErrorIs(t, e, errTooLarge)
-			assert.Equal(t, refund.KindUnexpected, e.Kind)
+			assert.Equal(t, refund.ErrUnexpected, e.Kind)
 			assert.Equal(t, 200, e.HTTPStatus)
-			if call.Read {
+			if call.Effect == Harmless {
 				assert.Equal(t, refund.OutcomeRejected, e.Outcome)
 			} else {
 				assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "it was a success, of which nothing is known")
@@ -126,7 +126,7 @@ func (zeros) Read(p []byte) (int, error) {
 func TestBodyThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"success": 201, "refusal": 422} {
-		e := failed(t.Context(), t, newClient(t, play(t, cutOff(status, `{"code":"x"`))), write(Never))
+		e := failed(t.Context(), t, newClient(t, play(t, cutOff(status, `{"code":"x"`))), write(Pays))
 		assert.Equal(t, refund.OutcomeUnknown, e.Outcome, name)
 		assert.Equal(t, status, e.HTTPStatus, name)
 		require.ErrorIs(t, e, io.ErrUnexpectedEOF, name)
@@ -144,7 +144,7 @@ func TestConnectionResetInTheBody(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	assert.Equal(t, 200, e.HTTPStatus)
 	assert.Equal(t, 1, e.Attempts)
@@ -161,7 +161,7 @@ func TestCompressedBodyIsBounded(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
-	require.ErrorIs(t, failed(t.Context(), t, c, write(Never)), errTooLarge)
+	require.ErrorIs(t, failed(t.Context(), t, c, write(Pays)), errTooLarge)
 }
 
 func gzipped(t *testing.T, b []byte) []byte {

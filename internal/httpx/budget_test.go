@@ -27,11 +27,11 @@ func TestBudget(t *testing.T) {
 	}
 	assert.Equal(t, 1000+budgetSize/retryCost, attempts, "after the budget each call is one attempt")
 
-	assert.Equal(t, 1, failed(t.Context(), t, c, write(Allowed)).Attempts)
+	assert.Equal(t, 1, failed(t.Context(), t, c, write(PaysOnce)).Attempts)
 
 	down = false
 	for range retryCost / successGain {
-		_, err := c.Do(t.Context(), read())
+		_, err := do(t.Context(), c, read())
 		require.NoError(t, err)
 	}
 	down = true
@@ -43,7 +43,7 @@ func TestBudgetIsNeverMoreThanFull(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, roundTrip(replies(200, "{}")))
 	for range 10 {
-		_, err := c.Do(t.Context(), read())
+		_, err := do(t.Context(), c, read())
 		require.NoError(t, err)
 	}
 	assert.EqualValues(t, budgetSize, c.budget.tokens.Load())

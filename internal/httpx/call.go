@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,35 +14,39 @@ import (
 	"github.com/multirefund/refund-go/refund"
 )
 
-// Replay states whether a call may reach the provider more than once.
-type Replay int
+// Effect is what a call does, which decides whether it may reach the provider more than once.
+type Effect int
 
-// The values of Replay.
+// The effects.
 const (
-	Never   Replay = iota // after a byte may have gone out, it is not sent again
-	Allowed               // the provider documents that it deduplicates it
+	Pays     Effect = iota // it moves money whenever it arrives: once a byte may have gone out, it is not sent again
+	PaysOnce               // it moves money, and the provider documents that it recognises a repeat
+	Harmless               // it moves no money: it may be repeated, and none of its errors is OutcomeUnknown
 )
 
-// Call is one operation.
+// Call is one request.
 type Call struct {
-	Op     string
 	Method string
 	Path   []string // segments, not escaped
 	Query  url.Values
-	Header http.Header // beside Config.Header
-	Body   []byte      // JSON
+	Header http.Header // besides Config.Header
+	Body   any         // written as JSON; nil for none
 
-	Replay  Replay
-	Read    bool  // moves no money: it may be repeated, and none of its errors is OutcomeUnknown
-	MaxBody int64 // greatest size of an answer; 0 means 1 MiB
-
-	// Attempt is the common request behind a write, with what earlier calls for it have left.
-	Attempt refund.Attempt
+	Effect  Effect
+	MaxBody int64 // greatest size of a response; 0 means 1 MiB
 }
 
-func (call *Call) replayable() bool { return call.Read || call.Replay == Allowed }
+func (call *Call) repeatable() bool { return call.Effect != Pays }
 
-// Result is an answer that Config.Classify took for a success.
+// body is what the call sends.
+func (call *Call) body() ([]byte, error) {
+	if call.Body == nil {
+		return nil, nil
+	}
+	return json.Marshal(call.Body) //nolint:wrapcheck // wrapped once, in Do
+}
+
+// Result is a response that Config.Classify took for a success.
 type Result struct {
 	Status int
 	Body   []byte
@@ -50,40 +55,43 @@ type Result struct {
 }
 
 // Do makes a call. Every error is a *refund.Error.
-func (c *Client) Do(ctx context.Context, call *Call) (*Result, error) {
-	x := &exchange{Context: ctx, client: c, call: call}
+func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
+	c := o.client
+	x := &exchange{Context: ctx, op: o, call: call}
 	if err := ctx.Err(); err != nil {
-		return nil, c.notSent(call, refund.KindUnavailable, err, "the context had ended before anything was sent")
+		return nil, x.notSent(refund.ErrUnavailable, "", err, "the context had ended before anything was sent")
 	}
-	target, problem := c.url(call)
+	target, problem := c.url(&x.call)
 	if problem != "" {
-		return nil, c.notSent(call, refund.KindInvalidRequest, nil, problem)
+		return nil, x.notSent(refund.ErrInvalidRequest, "path", nil, problem)
+	}
+	body, err := x.call.body()
+	if err != nil {
+		return nil, x.notSent(refund.ErrInvalidRequest, "request", err, "cannot be written as JSON: "+err.Error())
 	}
 	req, err := http.NewRequestWithContext(x.traced(), call.Method, target, nil) //nolint:contextcheck // x is a context around ctx
 	if err != nil {
-		return nil, c.notSent(call, refund.KindInvalidRequest, nil, "the request could not be built")
+		return nil, x.notSent(refund.ErrInvalidRequest, "path", nil, "the request could not be built")
 	}
 	maps.Copy(req.Header, c.private().header)
 	maps.Copy(req.Header, call.Header)
 	if c.cfg.Authorize != nil {
 		if err := c.cfg.Authorize(ctx, req.Header); err != nil {
-			return nil, c.notSent(call, refund.KindUnauthorized, err, "the credentials could not be obtained: "+err.Error())
+			return nil, x.notSent(refund.ErrUnauthorized, "", err, "the credentials could not be obtained: "+err.Error())
 		}
 	}
 	// net/http would refuse it too, but so that it looks like a request that may have gone out.
 	if name := unprintable(req.Header); name != "" {
-		e := c.notSent(call, refund.KindInvalidRequest, nil, "has a control character; a header carries printable text only")
-		e.Field = name
-		return nil, e
+		return nil, x.notSent(refund.ErrInvalidRequest, name, nil, "has a control character; a header carries printable text only")
 	}
 	retryable := &retryablehttp.Request{Request: req}
-	if len(call.Body) > 0 {
+	if len(body) > 0 {
 		req.Header["Content-Type"] = jsonType
-		if err := retryable.SetBody(call.Body); err != nil {
-			return nil, c.notSent(call, refund.KindInvalidRequest, err, "the request could not be built")
+		if err := retryable.SetBody(body); err != nil {
+			return nil, x.notSent(refund.ErrInvalidRequest, "", err, "the request could not be built")
 		}
 	}
-	// The answer's body was read by the attempt: there is nothing to close. Whatever is returned here, the
+	// The response's body was read by the attempt: there is nothing to close. Whatever is returned here, the
 	// exchange knows more.
 	_, err = c.retry.Do(retryable) //nolint:bodyclose // see above
 	if x.refusal == nil && x.err == nil && x.tries > 0 {
@@ -111,20 +119,19 @@ func (c *Client) url(call *Call) (target, problem string) {
 	return b.String(), ""
 }
 
-func (c *Client) notSent(call *Call, kind refund.Kind, err error, message string) *refund.Error {
-	e := &refund.Error{
-		Provider: c.cfg.Provider, Op: call.Op, Kind: kind, Outcome: refund.OutcomeNotSent,
-		IdempotencyKey: call.Attempt.Request.IdempotencyKey,
-		Message:        c.redact(message, call), Err: err,
-	}
-	if call.Attempt.Tries > 0 && !call.Read { // an earlier call for the same refund went out: its fate is as unknown as before
-		e.Outcome, e.Attempt = refund.OutcomeUnknown, call.Attempt
+// notSent is the error of a call that ends before anything is sent. What became of earlier calls for the same refund is
+// as unknown as before.
+func (x *exchange) notSent(kind refund.Kind, field string, err error, message string) error {
+	e := x.op.fail(kind, refund.OutcomeNotSent, field, "%s", x.redact(message))
+	e.Err = err
+	if x.op.Attempt.Tries > 0 && x.call.Effect != Harmless {
+		e.Outcome, e.Attempt = refund.OutcomeUnknown, x.op.Attempt
 	}
 	return e
 }
 
-// since returns the earlier of a, unless it is zero, and b.
-func since(a, b time.Time) time.Time {
+// earliest returns a, or b if a is zero.
+func earliest(a, b time.Time) time.Time {
 	if a.IsZero() {
 		return b
 	}

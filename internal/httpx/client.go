@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,9 +24,11 @@ const (
 	defaultAttempts       = 3
 	defaultMinDelay       = 500 * time.Millisecond
 	defaultMaxDelay       = 10 * time.Second
+	defaultAbsenceAfter   = time.Hour
+	maxAccount            = 64
 )
 
-// Config is what a provider's New tells about the provider, beside the user's own Options.
+// Config describes a provider: its host, timeouts and error table, together with the caller's Options.
 type Config struct {
 	Provider string
 	Options  refund.Options
@@ -53,7 +54,8 @@ type Config struct {
 	Classify func(status int, body []byte) *Refusal
 	// InFlight is the status which says that the same key is being processed; 0 if the provider has none.
 	InFlight int
-	// ThrottledFirst says that the provider documents to turn a 429 away before looking at the request.
+	// ThrottledFirst says that the provider documents to turn a 429 away before looking at the request. It is then sent
+	// again, if Classify knows the response for the provider's own.
 	ThrottledFirst bool
 }
 
@@ -61,10 +63,13 @@ type Config struct {
 type Client struct {
 	cfg     Config // without Header and Secrets
 	private func() *private
-	base    string
-	retry   *retryablehttp.Client
-	policy  refund.RetryPolicy
-	budget  budget
+	base    string // without a trailing slash
+	target  string // the host of base
+
+	absenceAfter time.Duration
+	retry        *retryablehttp.Client
+	policy       refund.RetryPolicy
+	budget       budget
 }
 
 // private is what printing a client must not show. It is behind a closure, because fmt and the dumpers of test
@@ -76,30 +81,41 @@ type private struct {
 
 // New checks cfg and makes a Client. No I/O. Every error is a *refund.Error that names the field.
 func New(cfg Config) (*Client, error) {
+	o := Setup(cfg.Provider, cfg.Options)
+	if problem := accountProblem(cfg.Options.Account); problem != "" {
+		return nil, o.Invalid("Account", "%s", problem)
+	}
+	if cfg.Options.AbsenceAfter < 0 {
+		return nil, o.Invalid("AbsenceAfter", "is negative; 0 means an hour")
+	}
 	hidden := &private{header: cfg.Header.Clone(), secrets: slices.DeleteFunc(slices.Clone(cfg.Secrets), func(s string) bool { return s == "" })}
 	c := &Client{cfg: cfg, policy: policy(cfg.Options.Retry), private: func() *private { return hidden }}
 	c.cfg.Header, c.cfg.Secrets = nil, nil
 	c.budget.tokens.Store(budgetSize)
 	base, problem := checkBaseURL(cfg.Options.BaseURL)
 	if problem != "" {
-		return nil, Invalid(cfg.Provider, "new", "BaseURL", problem)
+		return nil, o.Invalid("BaseURL", "%s", problem)
 	}
 	if c.base = base; base == "" {
 		c.base = cfg.BaseURL
 	}
+	if u, err := url.Parse(c.base); err == nil {
+		c.target = u.Host
+	}
+	c.absenceAfter = cmp.Or(cfg.Options.AbsenceAfter, defaultAbsenceAfter)
 	agent := strings.TrimSpace(cfg.Options.UserAgent + " " + cmp.Or(cfg.UserAgent, "refund-go/"+Version))
 	if !printable(agent) {
-		return nil, Invalid(cfg.Provider, "new", "UserAgent", "has a control character; a header carries printable text only")
+		return nil, o.Invalid("UserAgent", "has a control character; a header carries printable text only")
 	}
 	if hidden.header == nil {
 		hidden.header = http.Header{}
 	}
 	hidden.header["User-Agent"] = []string{agent}
 	if name := unprintable(cfg.Header); name != "" {
-		return nil, Invalid(cfg.Provider, "new", name, "has a control character; a header carries printable text only")
+		return nil, o.Invalid(name, "has a control character; a header carries printable text only")
 	}
 	if nilInterface(cfg.Options.Transport) {
-		return nil, Invalid(cfg.Provider, "new", "Transport", "holds a nil pointer; leave the field unset for the default transport")
+		return nil, o.Invalid("Transport", "holds a nil pointer; leave the field unset for the default transport")
 	}
 	connect := cfg.Options.ConnectTimeout
 	if connect == 0 {
@@ -127,8 +143,14 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Provider returns the provider's name.
-func (c *Client) Provider() string { return c.cfg.Provider }
+// Describe completes caps with who the client is, and with when absence counts, where anything can be read.
+func (c *Client) Describe(caps refund.Capabilities) refund.Capabilities {
+	caps.Provider, caps.Account, caps.Target = c.cfg.Provider, c.cfg.Options.Account, c.target
+	if caps.ResolvedBy != refund.ResolvedByPerson {
+		caps.AbsenceAfter = c.absenceAfter
+	}
+	return caps
+}
 
 func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
@@ -138,7 +160,7 @@ func (c *Client) timeout(call *Call) time.Duration {
 		return max(t, 0)
 	}
 	answer := c.cfg.WriteTimeout
-	if call.Read {
+	if call.Effect == Harmless {
 		answer = c.cfg.ReadTimeout
 	}
 	if answer == 0 {
@@ -166,21 +188,19 @@ func checkBaseURL(base string) (clean, problem string) {
 	return strings.TrimRight(base, "/"), ""
 }
 
-// Invalid makes the error of a value refused before any I/O.
-func Invalid(provider, op, field, problem string) *refund.Error {
-	return &refund.Error{
-		Provider: provider, Op: op, Kind: refund.KindInvalidRequest, Outcome: refund.OutcomeNotSent,
-		Field: field, Message: problem,
+// accountProblem returns what is wrong with the name of an account, or "".
+func accountProblem(name string) string {
+	if len(name) > maxAccount {
+		return "is longer than 64 characters"
 	}
-}
-
-// Problem is the message of a *refund.Error, to be said again of another field.
-func Problem(err error) string {
-	var e *refund.Error
-	if errors.As(err, &e) {
-		return e.Message
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == ':', c == '-':
+		default:
+			return "has a character that is not one of A-Z a-z 0-9 . _ : -"
+		}
 	}
-	return err.Error()
+	return ""
 }
 
 // Basic is the credentials part of a Basic Authorization header.
@@ -188,7 +208,7 @@ func Basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
-// Word reports whether s is visible ASCII without spaces, fit for a header or an id.
-func Word(s string) bool {
+// VisibleASCII reports whether s is visible ASCII without spaces and not empty, fit for a header or an id.
+func VisibleASCII(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

@@ -48,9 +48,9 @@ func TestEvidence(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := failed(t.Context(), t, newClient(t, tt.fail, once), write(Never))
+			e := failed(t.Context(), t, newClient(t, tt.fail, once), write(Pays))
 			assert.Equal(t, tt.want, e.Outcome)
-			assert.Equal(t, refund.KindUnavailable, e.Kind)
+			assert.Equal(t, refund.ErrUnavailable, e.Kind)
 			assert.Equal(t, 1, e.Attempts)
 			assert.Equal(t, testKey, e.IdempotencyKey)
 			wantTries := 0
@@ -70,7 +70,7 @@ func TestEvidence(t *testing.T) {
 func TestEvidenceIsForgotten(t *testing.T) {
 	t.Parallel()
 	rt := play(t, notSent, fails(errReset))
-	e := failed(t.Context(), t, newClient(t, rt, noWait), write(Never))
+	e := failed(t.Context(), t, newClient(t, rt, noWait), write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	assert.Equal(t, 2, e.Attempts)
 	assert.Equal(t, 1, e.Attempt.Tries)
@@ -84,10 +84,10 @@ func TestRefusedConnectionIsNotSent(t *testing.T) {
 	require.NoError(t, listener.Close())
 	c := newClient(t, nil, noWait, func(cfg *Config) { cfg.Options.BaseURL = "http://" + address })
 
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
-	assert.Equal(t, refund.KindUnavailable, e.Kind)
+	assert.Equal(t, refund.ErrUnavailable, e.Kind)
 	assert.Equal(t, 3, e.Attempts, "nothing was sent, so it may be tried again")
 	var op *net.OpError
 	assert.ErrorAs(t, e, &op)
@@ -107,7 +107,7 @@ func TestUnknownHostIsNotSent(t *testing.T) {
 			transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: name, IsNotFound: tt.notFound}}
 			}}
-			e := failed(t.Context(), t, newClient(t, transport, noWait), write(Never))
+			e := failed(t.Context(), t, newClient(t, transport, noWait), write(Pays))
 			assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 			assert.Equal(t, tt.attempts, e.Attempts)
 		})
@@ -124,7 +124,7 @@ func TestUntrustedCertificateIsNotSent(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := newClient(t, nil, func(cfg *Config) { cfg.Options.BaseURL = server.URL })
 
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 	assert.Equal(t, 1, e.Attempts, "the certificate will not be better the next time")
@@ -139,7 +139,7 @@ func TestFailedHandshakeIsNotSent(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") //nolint:errcheck // as far as it comes
 	})
 	c := newClient(t, nil, noWait, func(cfg *Config) { cfg.Options.BaseURL = "https" + baseURL[len("http"):] })
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 	assert.Equal(t, 3, e.Attempts)
 }
@@ -148,7 +148,7 @@ func TestConnectionCutBeforeAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
 	baseURL, connections := listen(t, func(net.Conn) {})
 	c := newClient(t, nil, noWait, func(cfg *Config) { cfg.Options.BaseURL = baseURL })
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	assert.EqualValues(t, 1, connections.Load())
 }
@@ -166,7 +166,7 @@ func TestTimeoutWhileDialingIsNotSent(t *testing.T) {
 		c := newClient(t, transport, noWait, func(cfg *Config) { cfg.Options.AttemptTimeout = time.Second })
 		began := time.Now()
 
-		e := failed(t.Context(), t, c, write(Never))
+		e := failed(t.Context(), t, c, write(Pays))
 
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 		assert.Equal(t, 3, e.Attempts)

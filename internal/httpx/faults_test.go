@@ -60,11 +60,11 @@ func closing(t *testing.T, transport *http.Transport) *http.Transport {
 // provider may have acted.
 func TestPooledConnectionThatDiesIsNotReplayed(t *testing.T) {
 	t.Parallel()
-	for name, call := range map[string]*Call{
-		"POST":              write(Never),
-		"POST, no body":     {Op: "refund", Method: http.MethodPost, Header: http.Header{"Idempotency-Key": {testKey}}},
-		"DELETE, no body":   {Op: "refund", Method: http.MethodDelete, Header: http.Header{"X-Idempotency-Key": {testKey}}},
-		"GET, never replay": {Op: "read", Method: http.MethodGet},
+	for name, call := range map[string]*operation{
+		"POST":            write(Pays),
+		"POST, no body":   {Name: "refund", Call: Call{Method: http.MethodPost, Header: http.Header{"Idempotency-Key": {testKey}}}},
+		"DELETE, no body": {Name: "refund", Call: Call{Method: http.MethodDelete, Header: http.Header{"X-Idempotency-Key": {testKey}}}},
+		"GET that pays":   {Name: "read", Call: Call{Method: http.MethodGet}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +89,7 @@ func TestPooledConnectionThatDiesIsNotReplayed(t *testing.T) {
 			})
 			c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = baseURL })
 
-			_, err := c.Do(t.Context(), write(Never))
+			_, err := do(t.Context(), c, write(Pays))
 			require.NoError(t, err)
 			e := failed(t.Context(), t, c, call)
 
@@ -110,9 +110,9 @@ func TestResetStreamIsNotReplayed(t *testing.T) {
 		endStream, ack                                 = 0x1, 0x1
 		protocolError                                  = 1
 	)
-	for name, call := range map[string]*Call{
-		"POST":            write(Never),
-		"DELETE, no body": {Op: "refund", Method: http.MethodDelete},
+	for name, call := range map[string]*operation{
+		"POST":            write(Pays),
+		"DELETE, no body": {Name: "refund", Call: Call{Method: http.MethodDelete}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +175,7 @@ func TestExhaustedRetriesKeepTheAnswer(t *testing.T) {
 		withHeader(answer(500, body), "X-Request-Id", "r-3"))
 	c := newClient(t, mock, noWait)
 
-	e := failed(t.Context(), t, c, write(Allowed))
+	e := failed(t.Context(), t, c, write(PaysOnce))
 
 	assert.Equal(t, 3, mock.GetTotalCallCount())
 	assert.Equal(t, 500, e.HTTPStatus)
@@ -215,13 +215,13 @@ func TestTimeoutOfAWriteIsProcessedOnce(t *testing.T) {
 		})
 		began := time.Now()
 
-		e := failed(t.Context(), t, c, write(Never))
+		e := failed(t.Context(), t, c, write(Pays))
 
 		assert.Equal(t, 80*time.Second, time.Since(began))
 		synctest.Wait()
 		assert.EqualValues(t, 1, acted.Load())
 		assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
-		assert.Equal(t, refund.KindUnavailable, e.Kind)
+		assert.Equal(t, refund.ErrUnavailable, e.Kind)
 		assert.Equal(t, 1, e.Attempt.Tries)
 		assert.ErrorIs(t, e, context.DeadlineExceeded)
 	})
@@ -236,7 +236,7 @@ func TestRetryAfterBeyondTheCapEndsTheCall(t *testing.T) {
 			c := newClient(t, mock, throttledFirst)
 			began := time.Now()
 
-			e := failed(t.Context(), t, c, write(Allowed))
+			e := failed(t.Context(), t, c, write(PaysOnce))
 
 			assert.Zero(t, time.Since(began))
 			assert.Equal(t, 24*time.Hour, e.RetryAfter)
@@ -263,7 +263,7 @@ func TestRetryAfterWithinTheCapIsObeyed(t *testing.T) {
 			}, replies(200, "{}"))
 			began := time.Now()
 
-			_, err := newClient(t, rt).Do(t.Context(), read())
+			_, err := do(t.Context(), newClient(t, rt), read())
 
 			require.NoError(t, err, name)
 			assert.Equal(t, want, time.Since(began), name)
@@ -279,7 +279,7 @@ func TestFailedCallKeepsTheCallersPool(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			counter := &flushCounter{next: roundTrip(lost)}
 			c := newClient(t, counter)
-			mustFail(t.Context(), t, c, write(Never))
+			mustFail(t.Context(), t, c, write(Pays))
 			mustFail(t.Context(), t, c, read())
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // ends in the first wait
 			defer cancel()
@@ -310,7 +310,7 @@ func TestFailedCallKeepsTheCallersPool(t *testing.T) {
 		}
 		application()
 		refused, _ := listen(t, func(net.Conn) {})
-		mustFail(t.Context(), t, newClient(t, shared, func(cfg *Config) { cfg.Options.BaseURL = refused }), write(Never))
+		mustFail(t.Context(), t, newClient(t, shared, func(cfg *Config) { cfg.Options.BaseURL = refused }), write(Pays))
 		application()
 		assert.EqualValues(t, 1, opened.Load(), "the application had to connect again")
 	})
@@ -348,9 +348,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				t.Cleanup(provider.Close)
 				c := newClient(t, closing(t, &http.Transport{}), func(cfg *Config) { cfg.Options.BaseURL = provider.URL })
 
-				for _, replay := range []Replay{Never, Allowed} {
+				for _, effect := range []Effect{Pays, PaysOnce} {
 					asked.Store(0)
-					e := failed(t.Context(), t, c, write(replay))
+					e := failed(t.Context(), t, c, write(effect))
 					assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 					assert.Equal(t, status, e.HTTPStatus)
 					assert.EqualValues(t, 1, asked.Load())
@@ -366,12 +366,12 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 // A transport may return neither an answer nor an error, or an answer without a body.
 func TestTransportThatReturnsNothing(t *testing.T) {
 	t.Parallel()
-	e := failed(t.Context(), t, newClient(t, play(t, fails(nil))), write(Never))
+	e := failed(t.Context(), t, newClient(t, play(t, fails(nil))), write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	require.ErrorIs(t, e, errNoAnswer)
 
 	rt := play(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil })
-	res, err := newClient(t, rt).Do(t.Context(), write(Never))
+	res, err := do(t.Context(), newClient(t, rt), write(Pays))
 	require.NoError(t, err)
 	assert.Empty(t, res.Body)
 }

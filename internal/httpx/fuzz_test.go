@@ -40,7 +40,7 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		err := Unmarshal(body, new(sample))
 		c := newClient(t, roundTrip(replies(200, string(body))))
-		res, doErr := c.Do(t.Context(), write(Never))
+		res, doErr := do(t.Context(), c, write(Pays))
 		if len(body) > defaultMaxBody {
 			require.ErrorIs(t, doErr, errTooLarge)
 			return
@@ -82,16 +82,13 @@ func FuzzRedact(f *testing.F) {
 				assert.NotContains(t, message, secret, shape)
 			}
 		}
-		c := newClient(t, play(t), secrets(secret))
-		call := write(Never)
-		check(c.redact(before+secret+after, call), "as a secret")
-		check(c.redact(Excerpt([]byte(secret+after)), call), "in an excerpt")
-		c = newClient(t, play(t))
-		call.Attempt.Request.Reason = secret
-		check(c.redact(before+secret+after, call), "as a reason")
-		call.Attempt.Request.Reason = ""
-		call.Attempt.Request.Metadata = map[string]string{"k": secret, "l": "other words"}
-		check(c.redact(before+secret+after, call), "as metadata")
+		x := &exchange{op: newClient(t, play(t), secrets(secret)).Op("refund", refund.Attempt{})}
+		check(x.redact(before+secret+after), "as a secret")
+		check(x.redact(Excerpt([]byte(secret+after))), "in an excerpt")
+		x.op = newClient(t, play(t)).Op("refund", refund.Attempt{Request: refund.Request{Reason: secret}})
+		check(x.redact(before+secret+after), "as a reason")
+		x.op.Attempt.Request = refund.Request{Metadata: map[string]string{"k": secret, "l": "other words"}}
+		check(x.redact(before+secret+after), "as metadata")
 	})
 }
 
@@ -106,13 +103,12 @@ func FuzzPath(f *testing.F) {
 			asked = r.URL
 			return answer(200, "{}"), nil
 		}))
-		call := &Call{
-			Op: "read", Method: http.MethodGet, Path: []string{"orders", id, "refunds"}, Read: true,
-			Query: url.Values{"id": {id}},
-		}
-		_, err := c.Do(t.Context(), call)
+		call := &operation{Name: "read", Call: Call{
+			Method: http.MethodGet, Path: []string{"orders", id, "refunds"}, Query: url.Values{"id": {id}}, Effect: Harmless,
+		}}
+		_, err := do(t.Context(), c, call)
 		if err != nil {
-			require.Equal(t, refund.KindInvalidRequest, asError(t, err).Kind)
+			require.Equal(t, refund.ErrInvalidRequest, asError(t, err).Kind)
 			require.Nil(t, asked)
 			return
 		}

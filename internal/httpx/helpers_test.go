@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	testBase = "https://provider.test/base" // a path of its own, so that absolute paths would show
-	testKey  = "key-1"
+	testBase    = "https://provider.test/base" // a path of its own, so that absolute paths would show
+	testKey     = "key-1"
+	testAccount = "shop-au"
 )
 
 // roundTrip is a transport that may misbehave.
@@ -30,7 +31,7 @@ func newClient(t *testing.T, rt http.RoundTripper, change ...func(*Config)) *Cli
 	t.Helper()
 	cfg := Config{
 		Provider:  "test",
-		Options:   refund.Options{Transport: rt},
+		Options:   refund.Options{Account: testAccount, Transport: rt},
 		BaseURL:   testBase,
 		RequestID: []string{"X-Request-Id", "X-Other-Id"},
 		Classify: func(status int, body []byte) *Refusal {
@@ -42,7 +43,7 @@ func newClient(t *testing.T, rt http.RoundTripper, change ...func(*Config)) *Cli
 			if json.Unmarshal(body, &e) == nil && e.Code != "" {
 				r.Code, r.Message = e.Code, e.Message
 				if status < 500 && status != http.StatusTooManyRequests && status != http.StatusConflict {
-					r.Kind, r.Outcome = refund.KindNotRefundable, refund.OutcomeRejected
+					r.Kind, r.Outcome = refund.ErrNotRefundable, refund.OutcomeRejected
 				}
 			}
 			return r
@@ -56,37 +57,66 @@ func newClient(t *testing.T, rt http.RoundTripper, change ...func(*Config)) *Cli
 	return c
 }
 
-func throttledFirst(cfg *Config) { cfg.ThrottledFirst = true }
+// throttledFirst is a provider that documents its 429, and whose table knows it.
+func throttledFirst(cfg *Config) {
+	cfg.ThrottledFirst = true
+	classify := cfg.Classify
+	cfg.Classify = func(status int, body []byte) *Refusal {
+		r := classify(status, body)
+		if status == http.StatusTooManyRequests {
+			r.Outcome = refund.OutcomeRejected
+		}
+		return r
+	}
+}
+
+// throttledByPage is one whose 429 comes from something in front: the table does not know it.
+func throttledByPage(cfg *Config) { cfg.ThrottledFirst = true }
 
 func once(cfg *Config) { cfg.Options.Retry.MaxAttempts = 1 }
 
 // noWait is for tests that are not about time.
 func noWait(cfg *Config) { cfg.Options.Retry.MinDelay = -1 }
 
-func write(replay Replay) *Call {
-	return &Call{
-		Op: "refund", Method: http.MethodPost, Path: []string{"orders", "o-1", "refunds"},
-		Header: http.Header{"Idempotency-Key": {testKey}}, Body: []byte(`{"amount":1}`), Replay: replay,
+// operation is a call and the operation that makes it.
+type operation struct {
+	Call
+
+	Name    string
+	Attempt refund.Attempt
+}
+
+func do(ctx context.Context, c *Client, o *operation) (*Result, error) {
+	return c.Op(o.Name, o.Attempt).Do(ctx, o.Call)
+}
+
+func write(effect Effect) *operation {
+	return &operation{
+		Name:    "refund",
 		Attempt: refund.Attempt{Request: refund.Request{IdempotencyKey: testKey, Order: refund.Order{ID: "o-1"}}},
+		Call: Call{
+			Method: http.MethodPost, Path: []string{"orders", "o-1", "refunds"},
+			Header: http.Header{"Idempotency-Key": {testKey}}, Body: json.RawMessage(`{"amount":1}`), Effect: effect,
+		},
 	}
 }
 
-func read() *Call {
-	return &Call{Op: "read", Method: http.MethodGet, Path: []string{"orders", "o-1"}, Replay: Allowed, Read: true}
+func read() *operation {
+	return &operation{Name: "read", Call: Call{Method: http.MethodGet, Path: []string{"orders", "o-1"}, Effect: Harmless}}
 }
 
 // failed makes a call that must fail.
-func failed(ctx context.Context, t *testing.T, c *Client, call *Call) *refund.Error {
+func failed(ctx context.Context, t *testing.T, c *Client, o *operation) *refund.Error {
 	t.Helper()
-	res, err := c.Do(ctx, call)
+	res, err := do(ctx, c, o)
 	require.Nil(t, res)
 	return asError(t, err)
 }
 
 // mustFail is failed where how does not matter.
-func mustFail(ctx context.Context, t *testing.T, c *Client, call *Call) {
+func mustFail(ctx context.Context, t *testing.T, c *Client, o *operation) {
 	t.Helper()
-	require.Error(t, failed(ctx, t, c, call))
+	require.Error(t, failed(ctx, t, c, o))
 }
 
 func asError(t *testing.T, err error) *refund.Error {

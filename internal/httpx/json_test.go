@@ -77,11 +77,11 @@ func TestExcerpt(t *testing.T) {
 func TestByStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]refund.Kind{
-		401: refund.KindUnauthorized, 403: refund.KindForbidden, 429: refund.KindRateLimited,
-		408: refund.KindUnavailable, 500: refund.KindUnavailable, 502: refund.KindUnavailable,
-		503: refund.KindUnavailable, 504: refund.KindUnavailable,
-		400: refund.KindUnexpected, 404: refund.KindUnexpected, 302: refund.KindUnexpected, 200: refund.KindUnexpected,
-		599: refund.KindUnexpected,
+		401: refund.ErrUnauthorized, 403: refund.ErrForbidden, 429: refund.ErrRateLimited,
+		408: refund.ErrUnavailable, 500: refund.ErrUnavailable, 502: refund.ErrUnavailable,
+		503: refund.ErrUnavailable, 504: refund.ErrUnavailable,
+		400: refund.ErrUnexpected, 404: refund.ErrUnexpected, 302: refund.ErrUnexpected, 200: refund.ErrUnexpected,
+		599: refund.ErrUnexpected,
 	} {
 		r := ByStatus(status, []byte("<html>"))
 		assert.Equal(t, want, r.Kind, status)

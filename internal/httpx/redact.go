@@ -20,14 +20,14 @@ const (
 
 // redact makes a message fit to be logged: one bounded line without credentials, without the request's free text and
 // without what looks like an e-mail address.
-func (c *Client) redact(message string, call *Call) string {
+func (x *exchange) redact(message string) string {
 	var hide []string
-	for _, s := range c.private().secrets {
+	for _, s := range x.op.client.private().secrets {
 		if s = oneLine(s); s != "" {
 			hide = append(hide, s)
 		}
 	}
-	request := &call.Attempt.Request
+	request := &x.op.Attempt.Request
 	for _, s := range append(slices.Collect(maps.Values(request.Metadata)), request.Reason) {
 		if s = oneLine(s); len(s) >= minRedactable {
 			hide = append(hide, s)

@@ -22,17 +22,17 @@ type Refusal struct {
 // ByStatus is the reading of an answer that no provider's table knows: the kind is what HTTP says, the outcome is
 // unknown.
 func ByStatus(status int, body []byte) *Refusal {
-	r := &Refusal{Kind: refund.KindUnexpected, Outcome: refund.OutcomeUnknown, Message: Excerpt(body)}
+	r := &Refusal{Kind: refund.ErrUnexpected, Outcome: refund.OutcomeUnknown, Message: Excerpt(body)}
 	switch status {
 	case http.StatusUnauthorized:
-		r.Kind = refund.KindUnauthorized
+		r.Kind = refund.ErrUnauthorized
 	case http.StatusForbidden:
-		r.Kind = refund.KindForbidden
+		r.Kind = refund.ErrForbidden
 	case http.StatusTooManyRequests:
-		r.Kind = refund.KindRateLimited
+		r.Kind = refund.ErrRateLimited
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		r.Kind = refund.KindUnavailable
+		r.Kind = refund.ErrUnavailable
 	}
 	return r
 }
@@ -49,7 +49,7 @@ func Excerpt(body []byte) string {
 // Decode reads the answer's JSON into v. A failure is r.Unreadable.
 func (r *Result) Decode(v any) error {
 	if err := Unmarshal(r.Body, v); err != nil {
-		return r.Unreadable(err.Error())
+		return r.Unreadable("%s", err)
 	}
 	return nil
 }

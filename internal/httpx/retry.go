@@ -33,7 +33,7 @@ func policy(p refund.RetryPolicy) refund.RetryPolicy {
 // everything is decided by what the exchange has noted.
 func checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	x := exchangeOf(ctx)
-	c := x.client
+	c := x.op.client
 	if x.err == nil && x.refusal == nil {
 		c.budget.earn()
 		return false, nil
@@ -48,10 +48,11 @@ func (x *exchange) repeatable() bool {
 	if x.status == 0 && !x.sent {
 		return !hopeless(x.err)
 	}
-	if x.status == http.StatusTooManyRequests && x.client.cfg.ThrottledFirst {
+	if x.status == http.StatusTooManyRequests && x.op.client.cfg.ThrottledFirst &&
+		x.refusal != nil && x.refusal.Outcome == refund.OutcomeRejected { // in the provider's own words
 		return true
 	}
-	if !x.call.replayable() {
+	if !x.call.repeatable() {
 		return false
 	}
 	if x.err != nil {
@@ -62,7 +63,7 @@ func (x *exchange) repeatable() bool {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return x.status == x.client.cfg.InFlight
+	return x.status == x.op.client.cfg.InFlight
 }
 
 // backoff waits for as long as the provider asks for (checkRetry has bounded it), else for a random time from a range

@@ -21,7 +21,7 @@ func TestRetriedAnswers(t *testing.T) {
 	tests := map[string]struct {
 		status         int
 		change         func(*Config)
-		never, allowed bool // tried again
+		pays, paysOnce bool // tried again
 	}{
 		"400":                        {400, none, false, false},
 		"401":                        {401, none, false, false},
@@ -33,6 +33,7 @@ func TestRetriedAnswers(t *testing.T) {
 		"422":                        {422, none, false, false},
 		"429":                        {429, none, false, true},
 		"429 turned away first":      {429, throttledFirst, true, true},
+		"429 by something in front":  {429, throttledByPage, false, true},
 		"500":                        {500, none, false, true},
 		"500 where 429 is no matter": {500, throttledFirst, false, true},
 		"501":                        {501, none, false, false},
@@ -42,19 +43,19 @@ func TestRetriedAnswers(t *testing.T) {
 		"304":                        {304, none, false, false},
 	}
 	for name, tt := range tests {
-		for replay, again := range map[Replay]bool{Never: tt.never, Allowed: tt.allowed} {
+		for effect, again := range map[Effect]bool{Pays: tt.pays, PaysOnce: tt.paysOnce} {
 			mock := canned(t, answer(tt.status, ""), answer(200, "{}"))
-			res, err := newClient(t, mock, noWait, tt.change).Do(t.Context(), write(replay))
+			res, err := do(t.Context(), newClient(t, mock, noWait, tt.change), write(effect))
 			if again {
-				require.NoError(t, err, "%s, %d", name, replay)
+				require.NoError(t, err, "%s, %d", name, effect)
 				assert.Equal(t, 200, res.Status)
-				assert.Equal(t, 2, mock.GetTotalCallCount(), "%s, %d", name, replay)
+				assert.Equal(t, 2, mock.GetTotalCallCount(), "%s, %d", name, effect)
 				continue
 			}
 			e := asError(t, err)
-			assert.Equal(t, tt.status, e.HTTPStatus, "%s, %d", name, replay)
-			assert.Equal(t, 1, mock.GetTotalCallCount(), "%s, %d", name, replay)
-			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "%s, %d", name, replay)
+			assert.Equal(t, tt.status, e.HTTPStatus, "%s, %d", name, effect)
+			assert.Equal(t, 1, mock.GetTotalCallCount(), "%s, %d", name, effect)
+			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "%s, %d", name, effect)
 		}
 	}
 }
@@ -64,7 +65,7 @@ func TestRetriedFailures(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fail           roundTrip
-		never, allowed bool
+		pays, paysOnce bool
 	}{
 		"not sent":           {notSent, true, true},
 		"connection lost":    {lost, false, true},
@@ -73,15 +74,15 @@ func TestRetriedFailures(t *testing.T) {
 		"cut off refusal":    {cutOff(400, `{"code":`), false, true},
 		"larger than allows": {replies(200, string(make([]byte, defaultMaxBody+1))), false, false},
 	} {
-		for replay, again := range map[Replay]bool{Never: tt.never, Allowed: tt.allowed} {
+		for effect, again := range map[Effect]bool{Pays: tt.pays, PaysOnce: tt.paysOnce} {
 			steps := []roundTrip{tt.fail}
 			if again {
 				steps = append(steps, replies(200, "{}"))
 			}
 			rt := play(t, steps...)
-			_, err := newClient(t, rt, noWait).Do(t.Context(), write(replay))
-			assert.Equal(t, again, err == nil, "%s, %d: %v", name, replay, err)
-			assert.Len(t, rt.at, len(steps), "%s, %d", name, replay)
+			_, err := do(t.Context(), newClient(t, rt, noWait), write(effect))
+			assert.Equal(t, again, err == nil, "%s, %d: %v", name, effect, err)
+			assert.Len(t, rt.at, len(steps), "%s, %d", name, effect)
 		}
 	}
 }
@@ -92,29 +93,30 @@ func TestOutcomeOfSeveralAttempts(t *testing.T) {
 	const known = `{"code":"already_refunded"}`
 	tests := map[string]struct {
 		steps  []roundTrip
-		call   *Call
+		call   *operation
 		change func(*Config)
 		want   refund.Outcome
 		tries  int
 	}{
-		"refused":                           {[]roundTrip{replies(422, known)}, write(Never), noWait, refund.OutcomeRejected, 0},
-		"lost, refused":                     {[]roundTrip{lost, replies(422, known)}, write(Allowed), noWait, refund.OutcomeUnknown, 2},
-		"failed, refused":                   {[]roundTrip{replies(503, ""), replies(422, known)}, write(Allowed), noWait, refund.OutcomeUnknown, 2},
-		"lost, not sent":                    {[]roundTrip{lost, notSent, notSent}, write(Allowed), noWait, refund.OutcomeUnknown, 1},
-		"not sent, refused":                 {[]roundTrip{notSent, replies(422, known)}, write(Never), noWait, refund.OutcomeRejected, 0},
-		"not sent, lost":                    {[]roundTrip{notSent, lost}, write(Never), noWait, refund.OutcomeUnknown, 1},
-		"never sent":                        {[]roundTrip{notSent, notSent, notSent}, write(Never), noWait, refund.OutcomeNotSent, 0},
-		"throttled":                         {[]roundTrip{replies(429, "")}, write(Never), noWait, refund.OutcomeUnknown, 1},
-		"turned away":                       {[]roundTrip{replies(429, ""), replies(429, ""), replies(429, "")}, write(Never), throttledFirst, refund.OutcomeNotSent, 0},
-		"turned away, refused":              {[]roundTrip{replies(429, ""), replies(422, known)}, write(Never), throttledFirst, refund.OutcomeRejected, 0},
-		"turned away, not sent":             {[]roundTrip{replies(429, ""), notSent, notSent}, write(Never), throttledFirst, refund.OutcomeNotSent, 0},
-		"lost, turned away":                 {[]roundTrip{lost, replies(429, ""), replies(429, "")}, write(Allowed), throttledFirst, refund.OutcomeUnknown, 3},
+		"refused":                           {[]roundTrip{replies(422, known)}, write(Pays), noWait, refund.OutcomeRejected, 0},
+		"lost, refused":                     {[]roundTrip{lost, replies(422, known)}, write(PaysOnce), noWait, refund.OutcomeUnknown, 2},
+		"failed, refused":                   {[]roundTrip{replies(503, ""), replies(422, known)}, write(PaysOnce), noWait, refund.OutcomeUnknown, 2},
+		"lost, not sent":                    {[]roundTrip{lost, notSent, notSent}, write(PaysOnce), noWait, refund.OutcomeUnknown, 1},
+		"not sent, refused":                 {[]roundTrip{notSent, replies(422, known)}, write(Pays), noWait, refund.OutcomeRejected, 0},
+		"not sent, lost":                    {[]roundTrip{notSent, lost}, write(Pays), noWait, refund.OutcomeUnknown, 1},
+		"never sent":                        {[]roundTrip{notSent, notSent, notSent}, write(Pays), noWait, refund.OutcomeNotSent, 0},
+		"throttled":                         {[]roundTrip{replies(429, "")}, write(Pays), noWait, refund.OutcomeUnknown, 1},
+		"turned away":                       {[]roundTrip{replies(429, ""), replies(429, ""), replies(429, "")}, write(Pays), throttledFirst, refund.OutcomeRejected, 0},
+		"throttled by something in front":   {[]roundTrip{replies(429, "")}, write(Pays), throttledByPage, refund.OutcomeUnknown, 1},
+		"turned away, refused":              {[]roundTrip{replies(429, ""), replies(422, known)}, write(Pays), throttledFirst, refund.OutcomeRejected, 0},
+		"turned away, not sent":             {[]roundTrip{replies(429, ""), notSent, notSent}, write(Pays), throttledFirst, refund.OutcomeNotSent, 0},
+		"lost, turned away":                 {[]roundTrip{lost, replies(429, ""), replies(429, "")}, write(PaysOnce), throttledFirst, refund.OutcomeUnknown, 3},
 		"read: lost":                        {[]roundTrip{lost, lost, lost}, read(), noWait, refund.OutcomeNotSent, 0},
 		"read: failed":                      {[]roundTrip{replies(503, ""), replies(503, ""), replies(503, "")}, read(), noWait, refund.OutcomeRejected, 0},
 		"read: lost, refused":               {[]roundTrip{lost, replies(404, known)}, read(), noWait, refund.OutcomeRejected, 0},
 		"read: failed, lost":                {[]roundTrip{replies(503, ""), lost, lost}, read(), noWait, refund.OutcomeNotSent, 0},
 		"read: cut off":                     {[]roundTrip{cutOff(200, "{"), cutOff(200, "{"), cutOff(200, "{")}, read(), noWait, refund.OutcomeRejected, 0},
-		"5xx, but the table knows its code": {[]roundTrip{replies(500, known)}, write(Never), knows500, refund.OutcomeRejected, 0},
+		"5xx, but the table knows its code": {[]roundTrip{replies(500, known)}, write(Pays), knows500, refund.OutcomeRejected, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +136,7 @@ func TestOutcomeOfSeveralAttempts(t *testing.T) {
 // knows500 is a provider that answers its refusals with 500.
 func knows500(cfg *Config) {
 	cfg.Classify = func(int, []byte) *Refusal {
-		return &Refusal{Kind: refund.KindDuplicate, Outcome: refund.OutcomeRejected, Code: "POSSIBLE_DUPLICATE_REFUND"}
+		return &Refusal{Kind: refund.ErrDuplicate, Outcome: refund.OutcomeRejected, Code: "POSSIBLE_DUPLICATE_REFUND"}
 	}
 }
 
@@ -145,7 +147,7 @@ func TestNotSentThenSuccess(t *testing.T) {
 		bodies = append(bodies, bodyOf(t, r))
 		return answer(201, `{"id":"r-1"}`), nil
 	}
-	res, err := newClient(t, play(t, notSent, notSent, keep), noWait).Do(t.Context(), write(Never))
+	res, err := do(t.Context(), newClient(t, play(t, notSent, notSent, keep), noWait), write(Pays))
 	require.NoError(t, err)
 	assert.Equal(t, 201, res.Status)
 	assert.JSONEq(t, `{"id":"r-1"}`, string(res.Body))
@@ -162,7 +164,7 @@ func TestRetryRepeatsTheBody(t *testing.T) {
 			return answer(status, "{}"), nil
 		}
 	}
-	_, err := newClient(t, play(t, keep(503), keep(503), keep(200)), noWait).Do(t.Context(), write(Allowed))
+	_, err := do(t.Context(), newClient(t, play(t, keep(503), keep(503), keep(200)), noWait), write(PaysOnce))
 	require.NoError(t, err)
 	assert.Equal(t, []string{`{"amount":1}`, `{"amount":1}`, `{"amount":1}`}, bodies)
 }
@@ -172,7 +174,7 @@ func TestMaxAttempts(t *testing.T) {
 	for set, want := range map[int]int{0: 3, 1: 1, -1: 1, -100: 1, 2: 2, 5: 5} {
 		mock := canned(t, answer(503, ""), answer(503, ""), answer(503, ""), answer(503, ""), answer(503, ""))
 		c := newClient(t, mock, noWait, func(cfg *Config) { cfg.Options.Retry.MaxAttempts = set })
-		e := failed(t.Context(), t, c, write(Allowed))
+		e := failed(t.Context(), t, c, write(PaysOnce))
 		assert.Equal(t, want, e.Attempts, "MaxAttempts %d", set)
 		assert.Equal(t, want, mock.GetTotalCallCount(), "MaxAttempts %d", set)
 	}
@@ -217,18 +219,18 @@ func TestWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rt := play(t, replies(503, ""), replies(503, ""), replies(503, ""))
-		mustFail(t.Context(), t, newClient(t, rt), write(Allowed))
+		mustFail(t.Context(), t, newClient(t, rt), write(PaysOnce))
 		assert.Less(t, rt.at[1].Sub(rt.at[0]), defaultMinDelay)
 		assert.Less(t, rt.at[2].Sub(rt.at[1]), 2*defaultMinDelay)
 		assert.Zero(t, time.Since(rt.at[2]), "nothing is worth waiting for after the last attempt")
 
 		began := time.Now()
-		mustFail(t.Context(), t, newClient(t, play(t, replies(422, ""))), write(Allowed))
-		mustFail(t.Context(), t, newClient(t, play(t, lost)), write(Never))
+		mustFail(t.Context(), t, newClient(t, play(t, replies(422, ""))), write(PaysOnce))
+		mustFail(t.Context(), t, newClient(t, play(t, lost)), write(Pays))
 		late := func(*http.Request) (*http.Response, error) {
 			return withHeader(answer(503, ""), "Retry-After", "5"), nil
 		}
-		mustFail(t.Context(), t, newClient(t, play(t, late), once), write(Allowed))
+		mustFail(t.Context(), t, newClient(t, play(t, late), once), write(PaysOnce))
 		assert.Zero(t, time.Since(began))
 	})
 }
@@ -241,19 +243,19 @@ func TestContextEndedBefore(t *testing.T) {
 	c := newClient(t, play(t), func(cfg *Config) {
 		cfg.Authorize = func(context.Context, http.Header) error { authorized = true; return nil }
 	})
-	e := failed(ctx, t, c, write(Never))
+	e := failed(ctx, t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 	assert.Zero(t, e.Attempts)
 	require.ErrorIs(t, e, context.Canceled)
 	assert.False(t, authorized, "no I/O at all")
 
-	call := write(Never)
+	call := write(Pays)
 	call.Attempt.Tries = 1
 	e = failed(ctx, t, c, call)
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "an earlier call's fate is as unknown as before")
 	assert.Equal(t, call.Attempt, e.Attempt)
 
-	call.Read = true
+	call.Effect = Harmless
 	assert.Equal(t, refund.OutcomeNotSent, failed(ctx, t, c, call).Outcome)
 }
 
@@ -264,19 +266,19 @@ func TestContextEndedByAuthorize(t *testing.T) {
 	c := newClient(t, &http.Transport{}, func(cfg *Config) {
 		cfg.Authorize = func(context.Context, http.Header) error { cancel(); return nil }
 	})
-	e := failed(ctx, t, c, write(Never))
+	e := failed(ctx, t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 	require.ErrorIs(t, e, context.Canceled)
 }
 
 func TestContextEndsDuringTheCall(t *testing.T) {
 	t.Parallel()
-	for _, replay := range []Replay{Never, Allowed} {
+	for _, effect := range []Effect{Pays, PaysOnce} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			began := time.Now()
-			e := failed(ctx, t, newClient(t, play(t, hangs)), write(replay))
+			e := failed(ctx, t, newClient(t, play(t, hangs)), write(effect))
 			assert.Equal(t, 3*time.Second, time.Since(began))
 			assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 			require.ErrorIs(t, e, context.DeadlineExceeded)
@@ -298,7 +300,7 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 		change func(*Config)
 	}{
 		"after a failure":      {wait(answer(503, `{"code":"down"}`)), refund.OutcomeUnknown, 503, nil},
-		"after a turning away": {wait(answer(429, `{"code":"slow"}`)), refund.OutcomeNotSent, 429, throttledFirst},
+		"after a turning away": {wait(answer(429, `{"code":"slow"}`)), refund.OutcomeRejected, 429, throttledFirst},
 	}
 	for name, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -309,7 +311,7 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 				change = func(*Config) {}
 			}
 			began := time.Now()
-			e := failed(ctx, t, newClient(t, play(t, tt.step), change), write(Allowed))
+			e := failed(ctx, t, newClient(t, play(t, tt.step), change), write(PaysOnce))
 			assert.Equal(t, 2*time.Second, time.Since(began), name)
 			assert.Equal(t, tt.want, e.Outcome, name)
 			assert.Equal(t, tt.status, e.HTTPStatus, name)
@@ -322,7 +324,7 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 		defer cancel()
 		slow := func(cfg *Config) { cfg.Options.Retry.MinDelay, cfg.Options.Retry.MaxDelay = time.Hour, time.Hour }
-		e := failed(ctx, t, newClient(t, play(t, notSent), slow), write(Never))
+		e := failed(ctx, t, newClient(t, play(t, notSent), slow), write(Pays))
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 		require.ErrorIs(t, e, context.DeadlineExceeded)
 	})
@@ -333,7 +335,7 @@ func TestContextEndsAsTheRetryIsDue(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, play(t), noWait)
 	ctx, cancel := context.WithCancel(t.Context())
-	x := &exchange{Context: ctx, client: c, call: write(Never)}
+	x := &exchange{Context: ctx, op: c.Op("refund", refund.Attempt{}), call: write(Pays).Call}
 	ctx = x.traced()
 	x.begin()
 	x.evidence.asked.Store(true)
@@ -359,29 +361,29 @@ func TestAttemptTimeout(t *testing.T) {
 	}
 	tests := map[string]struct {
 		change func(*Config)
-		call   *Call
+		call   *operation
 		want   time.Duration
 	}{
-		"documented, write":  {documented, write(Never), 80 * time.Second},
+		"documented, write":  {documented, write(Pays), 80 * time.Second},
 		"documented, read":   {documented, read(), 30 * time.Second},
-		"none documented":    {func(*Config) {}, write(Never), forever},
-		"connect is default": {func(cfg *Config) { cfg.WriteTimeout = time.Second }, write(Never), defaultConnectTimeout + time.Second},
+		"none documented":    {func(*Config) {}, write(Pays), forever},
+		"connect is default": {func(cfg *Config) { cfg.WriteTimeout = time.Second }, write(Pays), defaultConnectTimeout + time.Second},
 		"connect is set": {func(cfg *Config) {
 			documented(cfg)
 			cfg.Options.ConnectTimeout = 2 * time.Second
-		}, write(Never), 72 * time.Second},
+		}, write(Pays), 72 * time.Second},
 		"connect has no limit": {func(cfg *Config) {
 			documented(cfg)
 			cfg.Options.ConnectTimeout = -1
-		}, write(Never), 70 * time.Second},
+		}, write(Pays), 70 * time.Second},
 		"set": {func(cfg *Config) {
 			documented(cfg)
 			cfg.Options.AttemptTimeout = 5 * time.Second
-		}, write(Never), 5 * time.Second},
+		}, write(Pays), 5 * time.Second},
 		"no limit": {func(cfg *Config) {
 			documented(cfg)
 			cfg.Options.AttemptTimeout = -1
-		}, write(Never), forever},
+		}, write(Pays), forever},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -393,7 +395,7 @@ func TestAttemptTimeout(t *testing.T) {
 				e := failed(ctx, t, newClient(t, play(t, hangs), once, tt.change), tt.call)
 				assert.Equal(t, tt.want, time.Since(began))
 				require.ErrorIs(t, e, context.DeadlineExceeded)
-				assert.Equal(t, refund.KindUnavailable, e.Kind)
+				assert.Equal(t, refund.ErrUnavailable, e.Kind)
 			})
 		})
 	}
@@ -405,7 +407,7 @@ func TestTimedOutAttemptIsRepeatedWhereAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, play(t, hangs, hangs, replies(200, "{}")), noWait, func(cfg *Config) { cfg.Options.AttemptTimeout = time.Minute })
 		began := time.Now()
-		_, err := c.Do(t.Context(), write(Allowed))
+		_, err := do(t.Context(), c, write(PaysOnce))
 		require.NoError(t, err)
 		assert.Equal(t, 2*time.Minute, time.Since(began))
 	})
@@ -423,19 +425,19 @@ func TestAttempt(t *testing.T) {
 		}
 		began := time.Now()
 		steps := []roundTrip{took(time.Second, notSent), took(2*time.Second, lost), took(4*time.Second, replies(503, ""))}
-		call := write(Allowed)
-		call.Attempt.Baseline = "b"
+		call := write(PaysOnce)
+		call.Attempt.Snapshot = "b"
 
 		e := failed(t.Context(), t, newClient(t, play(t, steps...), noWait), call)
 
 		assert.Equal(t, refund.Attempt{
-			Request: call.Attempt.Request, Baseline: "b", Tries: 2,
+			Request: call.Attempt.Request, Snapshot: "b", Tries: 2,
 			FirstSent: began.Add(time.Second), LastSent: began.Add(7 * time.Second),
 		}, e.Attempt)
 		assert.Equal(t, 3, e.Attempts)
 
 		// A later call goes on from there.
-		again := write(Allowed)
+		again := write(PaysOnce)
 		again.Attempt = e.Attempt
 		later := failed(t.Context(), t, newClient(t, play(t, took(time.Second, lost)), once), again)
 		assert.Equal(t, 3, later.Attempt.Tries)
@@ -453,28 +455,28 @@ func TestAttempt(t *testing.T) {
 		assert.Equal(t, e.Attempt, later.Attempt, "nothing went out this time")
 
 		// Known outcomes need none.
-		e = failed(t.Context(), t, newClient(t, play(t, replies(422, `{"code":"no"}`))), write(Never))
+		e = failed(t.Context(), t, newClient(t, play(t, replies(422, `{"code":"no"}`))), write(Pays))
 		assert.Zero(t, e.Attempt)
-		e = failed(t.Context(), t, newClient(t, play(t, notSent), once), write(Never))
+		e = failed(t.Context(), t, newClient(t, play(t, notSent), once), write(Pays))
 		assert.Zero(t, e.Attempt)
 	})
 }
 
 func TestUnreadableSuccess(t *testing.T) {
 	t.Parallel()
-	call := write(Allowed)
+	call := write(PaysOnce)
 	call.Attempt.Request.Reason = "a broken kettle"
 	ok := func(*http.Request) (*http.Response, error) {
 		return withHeader(answer(201, `{"id":7}`), "X-Request-Id", "r-2"), nil
 	}
 	c := newClient(t, play(t, lost, ok), noWait)
-	res, err := c.Do(t.Context(), call)
+	res, err := do(t.Context(), c, call)
 	require.NoError(t, err)
 
-	e := res.Unreadable("no id, only a broken kettle")
+	e := asError(t, res.Unreadable("no id, only a %s", "broken kettle"))
 
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "the provider probably did it")
-	assert.Equal(t, refund.KindUnexpected, e.Kind)
+	assert.Equal(t, refund.ErrUnexpected, e.Kind)
 	assert.Equal(t, 201, e.HTTPStatus)
 	assert.Equal(t, "r-2", e.RequestID)
 	assert.Equal(t, 2, e.Attempts)
@@ -490,7 +492,7 @@ func TestUnreadableSuccess(t *testing.T) {
 	require.NoError(t, res.Decode(&good))
 	assert.Equal(t, 7, good.ID)
 
-	res, err = newClient(t, play(t, replies(200, "<html>"))).Do(t.Context(), read())
+	res, err = do(t.Context(), newClient(t, play(t, replies(200, "<html>"))), read())
 	require.NoError(t, err)
 	assert.Equal(t, refund.OutcomeRejected, asError(t, res.Decode(&v)).Outcome, "a read moves nothing")
 }
@@ -517,14 +519,14 @@ func TestNegativeMaxDelay(t *testing.T) {
 	t.Parallel()
 	slow := withHeader(answer(503, ""), "Retry-After", "1")
 	c := newClient(t, canned(t, slow), func(cfg *Config) { cfg.Options.Retry.MaxDelay = -1 })
-	e := failed(t.Context(), t, c, write(Allowed))
+	e := failed(t.Context(), t, c, write(PaysOnce))
 	assert.Equal(t, time.Second, e.RetryAfter)
 	assert.Equal(t, 1, e.Attempts)
 }
 
 func TestErrorKeepsItsCause(t *testing.T) {
 	t.Parallel()
-	e := failed(t.Context(), t, newClient(t, play(t, fails(errReset))), write(Never))
+	e := failed(t.Context(), t, newClient(t, play(t, fails(errReset))), write(Pays))
 	require.ErrorIs(t, e, errReset)
 	require.ErrorIs(t, e, refund.ErrUnavailable)
 	assert.Equal(t, "refund", e.Op)

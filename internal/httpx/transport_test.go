@@ -49,7 +49,7 @@ func TestDefaultTransportSpeaksHTTP2(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := newClient(t, nil, func(cfg *Config) { cfg.Options.BaseURL = server.URL })
 	trusting(t, c, server)
-	_, err := c.Do(t.Context(), write(Never))
+	_, err := do(t.Context(), c, write(Pays))
 	require.NoError(t, err)
 	assert.Equal(t, "HTTP/2.0", seen.Load())
 }
@@ -64,7 +64,7 @@ func TestDefaultTransportWantsTLS12(t *testing.T) {
 		t.Cleanup(server.Close)
 		c := newClient(t, nil, once, func(cfg *Config) { cfg.Options.BaseURL = server.URL })
 		trusting(t, c, server)
-		_, err := c.Do(t.Context(), write(Never))
+		_, err := do(t.Context(), c, write(Pays))
 		assert.Equal(t, ok, err == nil, "%s: %v", tls.VersionName(version), err)
 		if err != nil {
 			assert.Equal(t, refund.OutcomeNotSent, asError(t, err).Outcome)
@@ -108,7 +108,7 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 		var wg sync.WaitGroup
 		for range workers {
 			wg.Go(func() {
-				_, err := c.Do(t.Context(), write(Never))
+				_, err := do(t.Context(), c, write(Pays))
 				assert.NoError(t, err)
 			})
 		}
@@ -139,7 +139,7 @@ func TestNilTransportPointerIsRefused(t *testing.T) {
 		_, err := New(Config{Provider: "test", BaseURL: testBase, Options: refund.Options{Transport: rt}})
 		e := asError(t, err)
 		assert.Equal(t, "Transport", e.Field, name)
-		assert.Equal(t, refund.KindInvalidRequest, e.Kind, name)
+		assert.Equal(t, refund.ErrInvalidRequest, e.Kind, name)
 	}
 }
 
@@ -155,9 +155,9 @@ func TestConcurrentCalls(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
-			_, err := c.Do(t.Context(), write(Never))
+			_, err := do(t.Context(), c, write(Pays))
 			assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err))
-			_, err = c.Do(t.Context(), read())
+			_, err = do(t.Context(), c, read())
 			assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 		})
 	}

@@ -73,13 +73,13 @@ func TestBaseURL(t *testing.T) {
 		if want == "" {
 			e := asError(t, err)
 			assert.Equal(t, "BaseURL", e.Field, "%q", base)
-			assert.Equal(t, refund.KindInvalidRequest, e.Kind)
+			assert.Equal(t, refund.ErrInvalidRequest, e.Kind)
 			assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 			assert.NotContains(t, e.Error(), "pw", "a password in a URL is not repeated")
 			continue
 		}
 		require.NoError(t, err, "%q", base)
-		_, err = c.Do(t.Context(), &Call{Op: "list", Method: http.MethodGet, Path: []string{"orders"}})
+		_, err = do(t.Context(), c, &operation{Name: "list", Call: Call{Method: http.MethodGet, Path: []string{"orders"}}})
 		require.NoError(t, err, "%q", base)
 		assert.Equal(t, want, asked, "%q", base)
 	}
@@ -123,10 +123,10 @@ func TestPathSegments(t *testing.T) {
 			asked = r.URL
 			return answer(200, "{}"), nil
 		}))
-		_, err := c.Do(t.Context(), &Call{Op: "read", Method: http.MethodGet, Path: []string{"orders", id, "refunds"}, Read: true})
+		_, err := do(t.Context(), c, &operation{Name: "read", Call: Call{Method: http.MethodGet, Path: []string{"orders", id, "refunds"}, Effect: Harmless}})
 		if want == "" {
 			e := asError(t, err)
-			assert.Equal(t, refund.KindInvalidRequest, e.Kind, "%.20q", id)
+			assert.Equal(t, refund.ErrInvalidRequest, e.Kind, "%.20q", id)
 			assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 			assert.Nil(t, asked, "%.20q", id)
 			continue
@@ -148,7 +148,7 @@ func TestQuery(t *testing.T) {
 	}))
 	call := read()
 	call.Query = query
-	_, err := c.Do(t.Context(), call)
+	_, err := do(t.Context(), c, call)
 	require.NoError(t, err)
 	assert.Equal(t, query, asked.Query())
 	assert.Equal(t, "/base/orders/o-1", asked.Path)
@@ -157,8 +157,8 @@ func TestQuery(t *testing.T) {
 
 func TestBadMethodIsNotSent(t *testing.T) {
 	t.Parallel()
-	e := failed(t.Context(), t, newClient(t, play(t)), &Call{Op: "read", Method: "GET /"})
-	assert.Equal(t, refund.KindInvalidRequest, e.Kind)
+	e := failed(t.Context(), t, newClient(t, play(t)), &operation{Name: "read", Call: Call{Method: "GET /"}})
+	assert.Equal(t, refund.ErrInvalidRequest, e.Kind)
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
 }
 
@@ -175,9 +175,9 @@ func TestHeaders(t *testing.T) {
 			return nil
 		}
 	})
-	_, err := c.Do(t.Context(), write(Never))
+	_, err := do(t.Context(), c, write(Pays))
 	require.NoError(t, err)
-	_, err = c.Do(t.Context(), read())
+	_, err = do(t.Context(), c, read())
 	require.NoError(t, err)
 	assert.Equal(t, http.Header{
 		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "Idempotency-Key": {testKey},
@@ -199,7 +199,7 @@ func TestUserAgent(t *testing.T) {
 			seen = r.UserAgent()
 			return answer(200, "{}"), nil
 		}), func(cfg *Config) { cfg.Options.UserAgent, cfg.UserAgent = tt.prefix, tt.own })
-		_, err := c.Do(t.Context(), read())
+		_, err := do(t.Context(), c, read())
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, seen)
 	}
@@ -207,13 +207,11 @@ func TestUserAgent(t *testing.T) {
 	assert.Equal(t, "UserAgent", asError(t, err).Field)
 }
 
-func TestProblemAndWord(t *testing.T) {
+func TestCredentialsAndIDs(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "is odd", Problem(Invalid("test", "op", "Field", "is odd")))
-	assert.Equal(t, "plain", Problem(errors.New("plain")))
 	assert.Equal(t, "MzI6YWJjZGVmZ2g=", Basic("32", "abcdefgh")) // Afterpay's documented example
 	for s, want := range map[string]bool{"": false, "a b": false, "a\n": false, "é": false, "a-1_~!": true} {
-		assert.Equal(t, want, Word(s), s)
+		assert.Equal(t, want, VisibleASCII(s), s)
 	}
 }
 
@@ -225,9 +223,9 @@ func TestControlCharactersInHeaders(t *testing.T) {
 		_, err := New(Config{Provider: "test", BaseURL: testBase, Header: http.Header{"X-Custom": {"fine", value}}})
 		e := asError(t, err)
 		assert.Equal(t, "X-Custom", e.Field, "%q", value)
-		assert.Equal(t, refund.KindInvalidRequest, e.Kind)
+		assert.Equal(t, refund.ErrInvalidRequest, e.Kind)
 
-		call := write(Never)
+		call := write(Pays)
 		call.Header = http.Header{"X-Custom": {value}}
 		e = failed(t.Context(), t, newClient(t, &http.Transport{}), call)
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome, "%q", value)
@@ -240,7 +238,7 @@ func TestControlCharactersInHeaders(t *testing.T) {
 				return nil
 			}
 		})
-		e = failed(t.Context(), t, c, write(Never))
+		e = failed(t.Context(), t, c, write(Pays))
 		assert.Equal(t, refund.OutcomeNotSent, e.Outcome, "%q", value)
 		assert.Equal(t, "Authorization", e.Field)
 		assert.NotContains(t, e.Error(), "token")
@@ -254,9 +252,9 @@ func TestAuthorizeFails(t *testing.T) {
 		cfg.Secrets = []string{"s3cr3t-key"}
 		cfg.Authorize = func(context.Context, http.Header) error { return cause }
 	})
-	e := failed(t.Context(), t, c, write(Never))
+	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
-	assert.Equal(t, refund.KindUnauthorized, e.Kind)
+	assert.Equal(t, refund.ErrUnauthorized, e.Kind)
 	assert.Equal(t, testKey, e.IdempotencyKey)
 	require.ErrorIs(t, e, cause)
 	assert.NotContains(t, e.Error(), "s3cr3t")
@@ -271,7 +269,7 @@ func TestAuthorizeOnce(t *testing.T) {
 	c := newClient(t, play(t, notSent, notSent, replies(200, "{}")), noWait, func(cfg *Config) {
 		cfg.Authorize = func(context.Context, http.Header) error { asked++; return nil }
 	})
-	_, err := c.Do(t.Context(), write(Never))
+	_, err := do(t.Context(), c, write(Pays))
 	require.NoError(t, err)
 	assert.Equal(t, 1, asked)
 }

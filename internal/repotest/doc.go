@@ -1,3 +1,4 @@
-// Package repotest holds tests about the repository itself: what depends on what, what is documented, and that the
-// Markdown pages tell the truth. It has no code to import.
+// Package repotest holds tests of what no linter can say about the repository: that all providers have the same rooms in
+// the same order, and that the Markdown pages tell the truth. It has no code to import. What depends on what, what is
+// documented and what is forbidden is in .golangci.yml.
 package repotest

@@ -26,10 +26,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them") //nolint:gochecknoglobals // a flag
 
-// Transport answers every request with one answer and keeps what it was asked.
+// Transport gives every request the same response, and keeps the requests.
 type Transport struct {
 	Status int
-	Header http.Header
+	Header http.Header // nil means JSON
 	Body   string
 
 	Dumps []string // the requests, as Golden files show them
@@ -37,11 +37,11 @@ type Transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	dump, err := Dump(req)
+	text, err := dump(req)
 	if err != nil {
 		return nil, err
 	}
-	t.Dumps = append(t.Dumps, dump)
+	t.Dumps = append(t.Dumps, text)
 	header := t.Header.Clone()
 	if header == nil {
 		header = http.Header{"Content-Type": {"application/json"}}
@@ -52,9 +52,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Dump writes a request as it is sent: the line, the headers in alphabetical order, the body. The Go version, which
+// dump writes a request as it is sent: the line, the headers in alphabetical order, the body. The Go version, which
 // User-Agents carry, is replaced.
-func Dump(req *http.Request) (string, error) {
+func dump(req *http.Request) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", req.Method, req.URL)
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {

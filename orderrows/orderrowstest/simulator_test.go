@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multirefund/refund-go/orderrows"
 	"github.com/multirefund/refund-go/orderrows/orderrowstest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/refundtest"
@@ -62,6 +61,8 @@ func TestRefuses(t *testing.T) {
 		"reference as a number": {"POST", refunds, `{"RefundAmount":1,"Reference":7}`, nil, 400, `could not be converted`},
 		"row of another order":  {"POST", refunds, `{"RefundAmount":1,"OrderRowId":7}`, nil, 500, `A database error occured.`},
 		"date that is none":     {"POST", "/API/Refund/Query", `{"CreatedAfter":"yesterday"}`, nil, 400, `could not be converted`},
+		"unknown filter":        {"POST", "/API/Refund/Query", `{"UpdatedAfter":"2026-01-02T03:04:05Z"}`, nil, 400, `could not be converted`},
+		"unknown member":        {"POST", refunds, `{"RefundAmount":1,"Amount":1}`, nil, 400, `could not be converted`},
 		"status as a name":      {"POST", "/API/Refund/Query", `{"IncludeStatuses":["Sent"]}`, nil, 400, `could not be converted`},
 		"unknown order":         {"POST", "/API/Order/7/Refund", good, nil, 404, `"Details":["The order`},
 		"list of unknown order": {"GET", "/API/Order/7/Refund/List", "", nil, 404, `"Details":["The order`},
@@ -98,19 +99,19 @@ func TestRefuses(t *testing.T) {
 func TestNoCap(t *testing.T) {
 	sim := orderrowstest.NewIn("JPY")
 	order := sim.AddOrder(refund.MustParseMoney("100", "JPY"))
-	client, err := orderrows.New(sim.Config())
+	client, err := sim.Client(refund.Options{})
 	require.NoError(t, err)
 	_, err = client.Refund(t.Context(), refund.Request{IdempotencyKey: "k", Order: order, Amount: refund.MustParseMoney("101", "JPY")})
 	require.NoError(t, err)
 	assert.Equal(t, []refund.Money{refund.MustParseMoney("101", "JPY")}, sim.Ledger(order))
 }
 
-func TestStart(t *testing.T) {
+func TestServe(t *testing.T) {
 	sim := orderrowstest.New()
 	order := sim.AddOrder(refund.MustParseMoney("100.00", "SEK"))
-	cfg, server := sim.Start()
-	defer server.Close()
-	client, err := orderrows.New(cfg)
+	opts, stop := refundtest.Serve(sim)
+	defer stop()
+	client, err := sim.Client(opts)
 	require.NoError(t, err)
 	got, err := client.Refund(t.Context(), refund.Request{IdempotencyKey: "k", Order: order, Amount: refund.MustParseMoney("25.00", "SEK")})
 	require.NoError(t, err)
@@ -119,8 +120,26 @@ func TestStart(t *testing.T) {
 	assert.Nil(t, sim.Events(sim.UnknownOrder()))
 }
 
+func TestRefunder(t *testing.T) {
+	sim := orderrowstest.NewIn("NOK", "SEK")
+	assert.Equal(t, "NOK", sim.Currency())
+	client, err := sim.Refunder(refund.Options{Account: "no"})
+	require.NoError(t, err)
+	assert.Equal(t, sim.Provider(), client.Capabilities().Provider)
+	assert.Equal(t, []string{"NOK", "SEK"}, client.Capabilities().Currencies)
+	assert.Equal(t, "no", client.Capabilities().Account)
+	client, err = sim.Refunder(refund.Options{Account: "no spaces"})
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	if client != nil { // assert.Nil would take an interface around a nil pointer for nil
+		t.Error("a client beside the error")
+	}
+}
+
 func TestMistakesOfATestPanic(t *testing.T) {
 	sim := orderrowstest.New()
 	assert.Panics(t, func() { sim.AddRow(sim.UnknownOrder(), refund.MustParseMoney("1", "SEK")) })
 	assert.Panics(t, func() { sim.AddOrder(refund.MustParseMoney("1", "AUD")) })
+	sim = orderrowstest.NewIn("SEK", "NOK")
+	order := sim.AddOrder(refund.MustParseMoney("1", "NOK"))
+	assert.Panics(t, func() { sim.AddRow(order, refund.MustParseMoney("1", "SEK")) })
 }

@@ -3,7 +3,6 @@ package journal_test
 import (
 	"testing"
 
-	"github.com/multirefund/refund-go/afterpay"
 	"github.com/multirefund/refund-go/afterpay/afterpaytest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
@@ -14,16 +13,12 @@ import (
 func TestConformance(t *testing.T) {
 	refundtest.Run(t, refundtest.Harness{
 		NewSimulator: func() refundtest.Simulator { return afterpaytest.New() },
-		NewClient: func(o refund.Options) (refund.Refunder, error) {
-			cfg := afterpaytest.New().Config()
-			cfg.Options = o
-			client, err := afterpay.New(cfg)
+		NewClient: func(sim refundtest.Simulator, opts refund.Options) (refund.Refunder, error) {
+			client, err := sim.Refunder(opts)
 			if err != nil {
 				return nil, err
 			}
-			return journal.New(journal.NewMemory(), journal.Options{}).Wrap(client), nil
+			return journal.New(journal.NewMemory(), journal.Options{}).Wrap(client)
 		},
-		Currency: "AUD",
-		Secrets:  []string{afterpaytest.SecretKey},
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"log"
 	"time"
 
-	"github.com/multirefund/refund-go/afterpay"
 	"github.com/multirefund/refund-go/afterpay/afterpaytest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
@@ -18,12 +17,19 @@ import (
 func ExampleNew() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
-	provider, err := afterpay.New(sim.Config())
+	provider, err := sim.Client(refund.Options{}) // in earnest: afterpay.New
 	if err != nil {
 		log.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
 	j := journal.New(journal.NewMemory(), journal.Options{}) // in earnest: package sqlstore
-	client := j.Wrap(provider)
+	client, err := j.Wrap(provider)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go j.Run(ctx) // finds out what a crash or an outage has left
 
 	req := refund.Request{
 		IdempotencyKey: "refund-2026-0001",
@@ -35,33 +41,33 @@ func ExampleNew() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(got.Status, got.Amount)
+		fmt.Println(got.Status, got.Amount, "replayed:", got.Replayed)
 	}
 	req.Amount = refund.MustParseMoney("30.00", "AUD")
 	_, err = client.Refund(ctx, req)
-	fmt.Println(errors.Is(err, journal.ErrKeyReused))
+	fmt.Println(errors.Is(err, refund.ErrKeyReused), refund.AdviceOf(err))
 	fmt.Println("paid:", sim.Ledger(req.Order))
 	// Output:
-	// succeeded 25.00 AUD
-	// succeeded 25.00 AUD
-	// true
+	// succeeded 25.00 AUD replayed: false
+	// succeeded 25.00 AUD replayed: true
+	// true fix
 	// paid: [25.00 AUD]
 }
 
-// An answer is lost. The refund is unknown, until Recover has found out.
+// A response is lost. The refund is unknown, until Recover has found out.
 func Example_recover() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
 	network := refundtest.NewNetwork(refundtest.InMemory(sim))
-	cfg := sim.Config()
-	cfg.Transport, cfg.Retry.MaxAttempts = network, 1
-	provider, err := afterpay.New(cfg)
+	provider, err := sim.Client(refund.Options{Transport: network, Retry: refund.RetryPolicy{MaxAttempts: 1}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := journal.NewMemory()
-	j := journal.New(store, journal.Options{Backoff: []time.Duration{time.Nanosecond}})
-	client := j.Wrap(provider)
+	j := journal.New(journal.NewMemory(), journal.Options{Backoff: []time.Duration{time.Nanosecond}})
+	client, err := j.Wrap(provider)
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	req := refund.Request{
 		IdempotencyKey: "refund-2026-0002",
@@ -77,14 +83,52 @@ func Example_recover() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	entry, err := store.Get(ctx, "afterpay", req.IdempotencyKey)
+	entry, err := j.Get(ctx, journal.ID{Provider: "afterpay", Key: req.IdempotencyKey})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("resolved:", sum.Resolved, "entry:", entry.State, "paid:", sim.Ledger(req.Order))
 	// Output:
-	// outcome unknown
+	// unknown
 	// resolved: 1 entry: succeeded paid: [25.00 AUD]
+}
+
+// Two accounts of one provider. Each has a name, which is a part of every entry's: the same key at the other account is
+// another refund.
+func Example_accounts() {
+	ctx := context.Background()
+	j := journal.New(journal.NewMemory(), journal.Options{})
+	au, nz := afterpaytest.NewIn("AUD"), afterpaytest.NewIn("NZD")
+	for _, shop := range []struct {
+		account string
+		sim     *afterpaytest.Simulator
+	}{{"au", au}, {"nz", nz}} {
+		provider, err := shop.sim.Client(refund.Options{Account: shop.account}) // never change the name
+		if err != nil {
+			log.Fatal(err)
+		}
+		client, err := j.Wrap(provider)
+		if err != nil {
+			log.Fatal(err) // journal.ErrWrapped, if two clients have one name
+		}
+		_, err = client.Refund(ctx, refund.Request{
+			IdempotencyKey: "refund-2026-0004",
+			Order:          shop.sim.AddOrder(refund.MustParseMoney("100.00", shop.sim.Currency())),
+			Amount:         refund.MustParseMoney("25.00", shop.sim.Currency()),
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	for e, err := range j.Entries(ctx, journal.Filter{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.ID(), e.State, e.Amount)
+	}
+	// Output:
+	// afterpay/au/refund-2026-0004 succeeded 25.00 AUD
+	// afterpay/nz/refund-2026-0004 succeeded 25.00 NZD
 }
 
 // What no provider can tell is for a person: list it, look at the provider's dashboard, decide.
@@ -93,7 +137,7 @@ func Example_decide() {
 	store := journal.NewMemory()
 	j := journal.New(store, journal.Options{})
 	err := store.Insert(ctx, journal.Entry{ // left by another process
-		Provider: "afterpay", Key: "refund-2026-0003", State: journal.NeedsReview, Version: 1,
+		Provider: "afterpay", Key: "refund-2026-0003", State: journal.StateNeedsReview, Version: 1,
 		Order: refund.Order{ID: "100101768366"}, Amount: refund.MustParseMoney("25.00", "AUD"),
 		Note: "the payment shows a refund of this amount without any reference: it may be this one",
 	})
@@ -101,17 +145,20 @@ func Example_decide() {
 		log.Fatal(err)
 	}
 
-	for e, err := range j.Entries(ctx, journal.Filter{States: []journal.State{journal.NeedsReview}}) {
+	for e, err := range j.Entries(ctx, journal.Filter{States: []journal.State{journal.StateNeedsReview}}) {
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println(e.Order.ID, e.Amount, "-", e.Note)
-		err = j.Decide(ctx, e.Provider, e.Key, refund.VerdictApplied, "staff-7", "refund 1934001 in the dashboard is this one")
+		err = j.Decide(ctx, journal.Decision{
+			Provider: e.Provider, Account: e.Account, Key: e.Key, Verdict: refund.VerdictApplied,
+			Who: "staff-7", Why: "refund 1934001 in the dashboard is this one",
+		})
 		if err != nil {
 			log.Fatal(err)
 		}
 	}
-	e, err := store.Get(ctx, "afterpay", "refund-2026-0003")
+	e, err := j.Get(ctx, journal.ID{Provider: "afterpay", Key: "refund-2026-0003"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -21,10 +22,11 @@ var (
 
 // fake is a provider that does what a test says. Without a script it refunds, and knows nothing when it is asked.
 type fake struct {
-	name      string // "fake" if empty
-	refund    func(context.Context, refund.Request) (*refund.Refund, error)
-	resolve   func(context.Context, refund.Attempt) (refund.Resolution, error)
-	resolveBy refund.Resolve
+	name       string // "fake" if empty
+	account    string
+	refund     func(context.Context, refund.Request) (*refund.Refund, error)
+	resolve    func(context.Context, refund.Attempt) (refund.Resolution, error)
+	resolvedBy refund.ResolvedBy
 
 	mu       sync.Mutex
 	requests []refund.Request
@@ -32,12 +34,9 @@ type fake struct {
 }
 
 func (f *fake) Capabilities() refund.Capabilities {
-	name := f.name
-	if name == "" {
-		name = "fake"
-	}
 	return refund.Capabilities{
-		Provider: name, Repeat: refund.RepeatRefundsAgain, Resolve: f.resolveBy, Parts: []refund.Part{refund.PartTax}, Lines: true,
+		Provider: cmp.Or(f.name, "fake"), Account: f.account, Repeat: refund.RepeatRefundsAgain, ResolvedBy: f.resolvedBy,
+		Parts: []refund.Part{refund.PartTax}, RefundsLines: true,
 	}
 }
 
@@ -48,7 +47,9 @@ func (f *fake) Refund(ctx context.Context, req refund.Request) (*refund.Refund, 
 	if f.refund != nil {
 		return f.refund(ctx, req)
 	}
-	return made(req, refund.StatusSucceeded), nil
+	got := made(req, refund.StatusSucceeded)
+	got.Account = f.account
+	return got, nil
 }
 
 func (f *fake) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
@@ -80,18 +81,75 @@ type readable struct {
 	get func(context.Context, refund.Ref) (*refund.Refund, error)
 }
 
+func (r *readable) Capabilities() refund.Capabilities {
+	caps := r.fake.Capabilities()
+	caps.Reads = true
+	return caps
+}
+
 func (r *readable) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
 	return r.get(ctx, ref)
 }
 
 type comparing struct {
 	*fake
-	baseline func(context.Context, refund.Request) (refund.Baseline, error)
+	snapshot func(context.Context, refund.Request) (refund.Snapshot, error)
 }
 
-func (c *comparing) Baseline(ctx context.Context, req refund.Request) (refund.Baseline, error) {
-	return c.baseline(ctx, req)
+func (c *comparing) Capabilities() refund.Capabilities {
+	caps := c.fake.Capabilities()
+	caps.Snapshots = true
+	return caps
 }
+
+func (c *comparing) Snapshot(ctx context.Context, req refund.Request) (refund.Snapshot, error) {
+	return c.snapshot(ctx, req)
+}
+
+// able is a fake with every ability. Without a script its reads find nothing.
+type able struct {
+	*fake
+	get    func(context.Context, refund.Ref) (*refund.Refund, error)
+	cancel func(context.Context, refund.Ref) (*refund.Refund, error)
+}
+
+func (a *able) Capabilities() refund.Capabilities {
+	caps := a.fake.Capabilities()
+	caps.Reads, caps.Lists, caps.Cancels, caps.Snapshots = true, refund.ListsByTime, true, true
+	return caps
+}
+
+func (a *able) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	if a.get != nil {
+		return a.get(ctx, ref)
+	}
+	return nil, errWire
+}
+
+func (a *able) Refunds(context.Context, refund.Query) iter.Seq2[*refund.Refund, error] {
+	return func(yield func(*refund.Refund, error) bool) { yield(nil, errWire) }
+}
+
+func (a *able) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+	return a.cancel(ctx, ref)
+}
+
+func (a *able) Snapshot(context.Context, refund.Request) (refund.Snapshot, error) {
+	return "before", nil
+}
+
+// traced is what a user puts around a client. It keeps the abilities.
+type traced struct {
+	refund.Refunder
+	calls *int
+}
+
+func (t traced) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
+	*t.calls++
+	return t.Refunder.Refund(ctx, req)
+}
+
+func (t traced) Unwrap() refund.Refunder { return t.Refunder }
 
 func made(req refund.Request, status refund.Status) *refund.Refund {
 	return &refund.Refund{
@@ -104,15 +162,20 @@ func made(req refund.Request, status refund.Status) *refund.Refund {
 func lose(_ context.Context, req refund.Request) (*refund.Refund, error) {
 	now := time.Now()
 	return nil, &refund.Error{
-		Provider: "fake", Op: "refund", Kind: refund.KindUnavailable, Message: "lost", IdempotencyKey: req.IdempotencyKey, Err: errWire,
+		Provider: "fake", Op: "refund", Kind: refund.ErrUnavailable, Message: "lost", IdempotencyKey: req.IdempotencyKey, Err: errWire,
 		Attempt: refund.Attempt{Request: req, FirstSent: now, LastSent: now, Tries: 1},
 	}
+}
+
+// pending answers like a provider that carries refunds out later.
+func pending(_ context.Context, req refund.Request) (*refund.Refund, error) {
+	return made(req, refund.StatusPending), nil
 }
 
 func fails(outcome refund.Outcome) func(context.Context, refund.Request) (*refund.Refund, error) {
 	return func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 		return nil, &refund.Error{
-			Provider: "fake", Op: "refund", Kind: refund.KindNotRefundable, Outcome: outcome, Code: "no", Message: "no",
+			Provider: "fake", Op: "refund", Kind: refund.ErrNotRefundable, Outcome: outcome, Code: "no", Message: "no",
 			IdempotencyKey: req.IdempotencyKey,
 		}
 	}
@@ -180,11 +243,11 @@ func (s *flaky) Update(ctx context.Context, e journal.Entry) error {
 	return s.do("update", func() error { return s.Store.Update(ctx, e) })
 }
 
-func (s *flaky) Get(ctx context.Context, provider, key string) (journal.Entry, error) {
+func (s *flaky) Get(ctx context.Context, id journal.ID) (journal.Entry, error) {
 	if err := s.fails("get"); err != nil {
 		return journal.Entry{}, err
 	}
-	return s.Store.Get(ctx, provider, key)
+	return s.Store.Get(ctx, id)
 }
 
 func (s *flaky) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
@@ -207,24 +270,37 @@ type bench struct {
 	moves []string // the transitions reported
 }
 
-func newBench(f *fake) *bench { return newBenchOf(f, f) }
+func newBench(t *testing.T, f *fake) *bench {
+	t.Helper()
+	return newBenchOf(t, f, f)
+}
 
 // newBenchOf is newBench for a client that is more than f alone.
-func newBenchOf(f *fake, r refund.Refunder) *bench {
+func newBenchOf(t *testing.T, f *fake, r refund.Refunder) *bench {
+	t.Helper()
 	b := &bench{fake: f, store: newFlaky(), ctx: context.Background()}
 	b.opts.OnTransition = func(m journal.Transition) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.moves = append(b.moves, string(m.From)+">"+string(m.Entry.State))
 	}
-	b.wrap(r)
+	b.wrap(t, r)
 	return b
 }
 
 // wrap starts another process on the same store.
-func (b *bench) wrap(r refund.Refunder) {
+func (b *bench) wrap(t *testing.T, r refund.Refunder) {
+	t.Helper()
 	b.journal = journal.New(b.store, b.opts)
-	b.client = b.journal.Wrap(r)
+	b.client = wrap(t, b.journal, r)
+}
+
+// wrap puts j around a client that nothing is wrong with.
+func wrap(t *testing.T, j *journal.Journal, r refund.Refunder) refund.Refunder {
+	t.Helper()
+	client, err := j.Wrap(r)
+	require.NoError(t, err)
+	return client
 }
 
 func (b *bench) transitions() []string {
@@ -235,7 +311,7 @@ func (b *bench) transitions() []string {
 
 func (b *bench) entry(t *testing.T, key string) journal.Entry {
 	t.Helper()
-	e, err := b.store.Store.Get(b.ctx, "fake", key)
+	e, err := b.store.Store.Get(b.ctx, idOf(key))
 	require.NoError(t, err)
 	return e
 }
@@ -264,10 +340,21 @@ func (b *bench) recover(t *testing.T) journal.Summary {
 
 func (b *bench) resolver(t *testing.T) refund.Resolver {
 	t.Helper()
-	r, ok := b.client.(refund.Resolver)
+	r, ok := refund.As[refund.Resolver](b.client)
 	require.True(t, ok)
 	return r
 }
+
+// decide is what a person says of a key's refund.
+func (b *bench) decide(key string, verdict refund.Verdict) error {
+	return b.journal.Decide(b.ctx, decision(key, verdict))
+}
+
+func decision(key string, verdict refund.Verdict) journal.Decision {
+	return journal.Decision{Provider: "fake", Key: key, Verdict: verdict, Who: "staff-7", Why: "see ticket 12"}
+}
+
+func idOf(key string) journal.ID { return journal.ID{Provider: "fake", Key: key} }
 
 func request(key string) refund.Request {
 	return refund.Request{IdempotencyKey: key, Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD")}
@@ -294,6 +381,18 @@ func errorOf(t *testing.T, err error, outcome refund.Outcome) *refund.Error {
 		require.False(t, re.Attempt.LastSent.Before(re.Attempt.FirstSent))
 	}
 	return re
+}
+
+// requireKeyReused: what became of the key's own refund is not said, and this one needs another key.
+func requireKeyReused(t *testing.T, err error) {
+	t.Helper()
+	re, ok := err.(*refund.Error) //nolint:errorlint // Refund promises the very type
+	require.True(t, ok, "%T: %v", err, err)
+	require.ErrorIs(t, err, refund.ErrKeyReused)
+	require.Equal(t, refund.OutcomeUnknown, re.Outcome)
+	require.Equal(t, refund.AdviceFix, re.Advice())
+	require.NotEmpty(t, re.IdempotencyKey)
+	require.Zero(t, re.Attempt, "there is nothing to resolve")
 }
 
 func requireErrorIs(t *testing.T, err, target error) {

@@ -10,24 +10,25 @@ import (
 
 // TestTransitions is the diagram of the package comment: all that may follow, and nothing else.
 func TestTransitions(t *testing.T) {
-	all := []State{Sending, Succeeded, Pending, Failed, Canceled, Expired, Rejected, NotSent, Unknown, NeedsReview}
+	ends := []State{StateSucceeded, StatePending, StateFailed, StateCanceled, StateExpired, StateRejected, StateNotSent}
+	all := append([]State{StateSending, StateUnknown, StateNeedsReview}, ends...)
 	legal := map[State][]State{
-		Sending:     {Succeeded, Pending, Failed, Canceled, Expired, Rejected, NotSent, Unknown},
-		Unknown:     {Succeeded, Pending, Failed, Canceled, Expired, Rejected, NotSent, Unknown, NeedsReview},
-		Pending:     {Pending, Succeeded, Failed, Canceled, Expired},
-		Rejected:    {Sending},
-		NotSent:     {Sending},
-		NeedsReview: {Succeeded, NotSent, Unknown},
+		StateSending:     append([]State{StateUnknown}, ends...),
+		StateUnknown:     append([]State{StateUnknown, StateNeedsReview}, ends...),
+		StatePending:     {StatePending, StateSucceeded, StateFailed, StateCanceled, StateExpired},
+		StateRejected:    {StateSending},
+		StateNotSent:     {StateSending},
+		StateNeedsReview: {StateSucceeded, StateNotSent, StateUnknown},
 	}
 	for _, from := range all {
 		for _, to := range all {
 			j := New(NewMemory(), Options{})
-			e := Entry{Provider: "p", Key: "k", State: from, Version: 1}
+			e := Entry{Provider: "p", Account: "a", Key: "k", State: from, Version: 1}
 			require.NoError(t, j.store.Insert(t.Context(), e))
 			next := e
 			next.State = to
 			moved, err := j.move(t.Context(), &e, next)
-			stored, getErr := j.store.Get(t.Context(), "p", "k")
+			stored, getErr := j.store.Get(t.Context(), e.ID())
 			require.NoError(t, getErr)
 			if assert.Equal(t, slices.Contains(legal[from], to), err == nil, "%s > %s", from, to); err == nil {
 				assert.Equal(t, to, moved.State)
@@ -42,9 +43,9 @@ func TestTransitions(t *testing.T) {
 
 func TestWhatStatesMean(t *testing.T) {
 	for s, want := range map[State][2]bool{ // open, reserves
-		Sending: {true, true}, Unknown: {true, true}, NeedsReview: {true, true},
-		Pending: {false, true}, Succeeded: {false, true},
-		Failed: {}, Canceled: {}, Expired: {}, Rejected: {}, NotSent: {}, "": {},
+		StateSending: {true, true}, StateUnknown: {true, true}, StateNeedsReview: {true, true},
+		StatePending: {false, true}, StateSucceeded: {false, true},
+		StateFailed: {}, StateCanceled: {}, StateExpired: {}, StateRejected: {}, StateNotSent: {}, "": {},
 	} {
 		assert.Equal(t, want, [2]bool{s.Open(), s.Reserves()}, s)
 	}

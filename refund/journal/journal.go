@@ -15,8 +15,6 @@ import (
 
 // Errors of a journalled client. They are the causes of *refund.Error values: use errors.Is.
 var (
-	// ErrKeyReused: the key names another refund. Nothing was sent.
-	ErrKeyReused = errors.New("journal: the idempotency key names another refund")
 	// ErrNotRecorded: what became of the refund could not be written. If a refund is returned beside it, it was made;
 	// Recover finds it.
 	ErrNotRecorded = errors.New("journal: the result is not recorded")
@@ -24,8 +22,10 @@ var (
 	ErrNeedsReview = errors.New("journal: the refund needs review")
 	// ErrIllegalTransition: the entry's state does not allow the change.
 	ErrIllegalTransition = errors.New("journal: illegal transition")
-	// ErrNoClient: an entry is of a provider that has not been wrapped.
-	ErrNoClient = errors.New("journal: no client for the provider")
+	// ErrNoClient: an entry is of an account that has not been wrapped.
+	ErrNoClient = errors.New("journal: no client for the account")
+	// ErrWrapped: Wrap was asked for a client that is journalled already, or for an account that has a client.
+	ErrWrapped = errors.New("journal: wrapped already")
 )
 
 // Options of a Journal. The zero value is ready to use.
@@ -74,8 +74,13 @@ type Journal struct {
 	opts  Options
 
 	mu      sync.Mutex
-	clients map[string]*client // by provider
+	clients map[account]*client
 }
+
+// account is whom a client refunds for.
+type account struct{ provider, name string }
+
+func (a account) String() string { return fmt.Sprintf("%s, account %q", a.provider, a.name) }
 
 // New makes a Journal on store. No I/O.
 func New(store Store, opts Options) *Journal {
@@ -85,13 +90,16 @@ func New(store Store, opts Options) *Journal {
 	if len(opts.Backoff) == 0 {
 		opts.Backoff = defaultBackoff()
 	}
-	return &Journal{store: store, opts: opts, clients: map[string]*client{}}
+	return &Journal{store: store, opts: opts, clients: map[account]*client{}}
 }
 
 // Entries returns what f selects.
 func (j *Journal) Entries(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return j.store.Entries(ctx, f)
 }
+
+// Get returns the entry with this ID, or ErrNoEntry.
+func (j *Journal) Get(ctx context.Context, id ID) (Entry, error) { return j.store.Get(ctx, id) }
 
 // move records e with a new state and reports it. from is the entry as it was read.
 func (j *Journal) move(ctx context.Context, from *Entry, e Entry) (Entry, error) {
@@ -117,38 +125,79 @@ func (j *Journal) report(from State, e *Entry) {
 	}
 }
 
-// client is a journalled client: the refund.Refunder and refund.Resolver that Wrap returns.
+// client is a journalled client: the refund.Refunder and refund.Resolver that Wrap returns. What it does not do itself is
+// found through Unwrap.
 type client struct {
 	journal *Journal
 	inner   refund.Refunder
 	caps    refund.Capabilities
 }
 
-// Wrap puts the journal around r. The result keeps r's optional abilities, and is a refund.Resolver in any case: its
-// Resolve records what it finds. Its Capabilities are r's, with RepeatSame: a repeat of a key returns the recorded
-// refund. Recover and Sync use r for the entries of its provider; a second account at one provider needs a Journal, and
-// a Store, of its own.
-func (j *Journal) Wrap(r refund.Refunder) refund.Refunder {
+// canceling is a client whose provider can take refunds back. It has a method of its own for that, because a cancellation
+// must not go behind the journal's back.
+type canceling struct{ *client }
+
+// journalled marks what Wrap returns.
+func (c *client) journalled() {}
+
+// Wrap puts the journal around r. The result keeps r's optional abilities (see refund.As), and is a refund.Resolver in any
+// case: its Resolve records what it finds, as its CancelRefund does if r has one. Its Capabilities are r's, with RepeatSame:
+// a repeat of a key returns the recorded refund. Recover and Sync use r for the entries of its account.
+//
+// Each account, which is Capabilities.Provider and Capabilities.Account, can be wrapped once: a second client is
+// ErrWrapped, and so is one that is journalled already. A client whose Capabilities name an ability that refund.As does not
+// find is refused with an *refund.Error that names it.
+func (j *Journal) Wrap(r refund.Refunder) (refund.Refunder, error) {
+	if r == nil {
+		return nil, errors.New("journal: there is no client to wrap")
+	}
+	if _, ok := refund.As[interface{ journalled() }](r); ok {
+		return nil, fmt.Errorf("%w: the client is a journal's", ErrWrapped)
+	}
+	if err := refund.CheckAbilities(r); err != nil {
+		return nil, err
+	}
 	c := &client{journal: j, inner: r, caps: r.Capabilities()}
 	c.caps.Repeat = refund.RepeatSame
-	j.mu.Lock()
-	j.clients[c.caps.Provider] = c
-	j.mu.Unlock()
-	return keepAbilities(c, r)
-}
-
-func (j *Journal) client(provider string) (*client, error) {
+	if c.caps.Provider == "" {
+		return nil, errors.New("journal: the client's Capabilities name no provider")
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	c := j.clients[provider]
-	if c == nil {
-		return nil, fmt.Errorf("%w: %s", ErrNoClient, provider)
+	of := c.account()
+	if j.clients[of] != nil {
+		return nil, fmt.Errorf("%w: %s has a client; two accounts of a provider need two names, see refund.Options.Account", ErrWrapped, of)
+	}
+	j.clients[of] = c
+	if _, ok := refund.As[refund.Canceler](r); ok {
+		return canceling{c}, nil
 	}
 	return c, nil
 }
 
+func (j *Journal) client(of account) (*client, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := j.clients[of]
+	if c == nil {
+		return nil, fmt.Errorf("%w: %s", ErrNoClient, of)
+	}
+	return c, nil
+}
+
+// Unwrap returns the client that was wrapped: refund.As finds its reads there. What changes money is the journal's own.
+func (c *client) Unwrap() refund.Refunder { return c.inner }
+
+func (c *client) account() account { return account{c.caps.Provider, c.caps.Account} }
+
+func (c *client) id(key string) ID { return ID{c.caps.Provider, c.caps.Account, key} }
+
 // Capabilities implements refund.Refunder.
-func (c *client) Capabilities() refund.Capabilities { return c.caps }
+func (c *client) Capabilities() refund.Capabilities {
+	caps := c.inner.Capabilities()
+	caps.Repeat = c.caps.Repeat
+	return caps
+}
 
 // Refund implements refund.Refunder. See the package comment for what it promises.
 func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
@@ -156,7 +205,7 @@ func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, c.refuse(&req, refund.KindUnavailable, err)
+		return nil, c.refuse(&req, refund.ErrUnavailable, err)
 	}
 	entry, refunded, err := c.begin(ctx, &req)
 	if err != nil || refunded != nil {
@@ -164,9 +213,9 @@ func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund
 	}
 	callCtx, cancel := context.WithDeadline(ctx, entry.Lease.Add(-c.margin()))
 	defer cancel()
-	entry, err = c.baseline(callCtx, entry, &req)
+	entry, err = c.snapshot(callCtx, entry, &req)
 	switch {
-	case errors.Is(err, ErrConflict): // it took so long that somebody else has taken over
+	case errors.Is(err, ErrStale): // it took so long that somebody else has taken over
 		return nil, c.inFlight(&entry)
 	case err == nil:
 		refunded, err = c.inner.Refund(callCtx, req)
@@ -180,44 +229,44 @@ func (c *client) margin() time.Duration { return min(leaseMargin, c.journal.opts
 // begin makes the intent durable. It returns the entry to send, or the result of one that was there before.
 func (c *client) begin(ctx context.Context, req *refund.Request) (Entry, *refund.Refund, error) {
 	now := time.Now()
-	e := newEntry(c.caps.Provider, req, now, now.Add(c.journal.opts.Lease))
+	e := newEntry(c.id(req.IdempotencyKey), req, now, now.Add(c.journal.opts.Lease))
 	switch err := c.journal.store.Insert(ctx, e); {
 	case err == nil:
 		c.journal.report("", &e)
 		return e, nil, nil
-	case errors.Is(err, ErrExists):
-		known, err := c.journal.store.Get(ctx, c.caps.Provider, req.IdempotencyKey)
+	case errors.Is(err, ErrKeyExists):
+		known, err := c.journal.store.Get(ctx, c.id(req.IdempotencyKey))
 		if err != nil {
 			return Entry{}, nil, c.blind(req, err)
 		}
 		return c.again(ctx, known, req)
 	case errors.Is(err, ErrOrderBusy):
-		return Entry{}, nil, c.refuse(req, refund.KindConflict, ErrOrderBusy)
+		return Entry{}, nil, c.refuse(req, refund.ErrConflict, ErrOrderBusy)
 	default:
 		return Entry{}, nil, c.blind(req, err)
 	}
 }
 
-// baseline records what a later Resolve has to compare with, for those who need it. It is read under the entry's lease:
+// snapshot records what a later Resolve has to compare with, for those who need it. It is read under the entry's lease:
 // read before, it would not have a refund of the order that another call makes in between, which would then be taken for
 // this one.
-func (c *client) baseline(ctx context.Context, e Entry, req *refund.Request) (Entry, error) {
-	b, ok := c.inner.(refund.Baseliner)
+func (c *client) snapshot(ctx context.Context, e Entry, req *refund.Request) (Entry, error) {
+	b, ok := refund.As[refund.Snapshotter](c.inner)
 	if !ok {
 		return e, nil
 	}
-	got, err := b.Baseline(ctx, *req)
+	got, err := b.Snapshot(ctx, *req)
 	if err != nil {
 		if refund.OutcomeOf(err) == refund.OutcomeUnknown { // no *refund.Error: it was a read, nothing was sent
-			err = c.refuse(req, refund.KindUnavailable, err)
+			err = c.refuse(req, refund.ErrUnavailable, err)
 		}
 		return e, err
 	}
 	next := e
-	next.Baseline = got
+	next.Snapshot = got
 	next, err = c.journal.update(ctx, &e, next)
-	if err != nil && !errors.Is(err, ErrConflict) {
-		err = c.refuse(req, refund.KindUnavailable, err)
+	if err != nil && !errors.Is(err, ErrStale) {
+		err = c.refuse(req, refund.ErrUnavailable, err)
 	}
 	return next, err
 }
@@ -225,39 +274,39 @@ func (c *client) baseline(ctx context.Context, e Entry, req *refund.Request) (En
 // again is what a key gets that has an entry.
 func (c *client) again(ctx context.Context, known Entry, req *refund.Request) (Entry, *refund.Refund, error) {
 	if !known.same(req) {
-		return Entry{}, nil, c.refuse(req, refund.KindConflict, ErrKeyReused)
+		return Entry{}, nil, c.keyReused(req)
 	}
 	now := time.Now()
 	switch known.State {
-	case Succeeded, Pending, Failed, Canceled, Expired:
+	case StateSucceeded, StatePending, StateFailed, StateCanceled, StateExpired:
 		return Entry{}, known.refund(), nil
-	case Rejected, NotSent:
-		e := newEntry(c.caps.Provider, req, now, now.Add(c.journal.opts.Lease))
+	case StateRejected, StateNotSent:
+		e := newEntry(c.id(req.IdempotencyKey), req, now, now.Add(c.journal.opts.Lease))
 		e.Order, e.Created = known.Order, known.Created
 		sending, err := c.journal.move(ctx, &known, e)
 		switch {
-		case errors.Is(err, ErrConflict):
+		case errors.Is(err, ErrStale):
 			return Entry{}, nil, c.inFlight(&known)
 		case errors.Is(err, ErrOrderBusy):
-			return Entry{}, nil, c.refuse(req, refund.KindConflict, ErrOrderBusy)
+			return Entry{}, nil, c.refuse(req, refund.ErrConflict, ErrOrderBusy)
 		case err != nil:
 			return Entry{}, nil, c.blind(req, err)
 		}
 		return sending, nil, nil
-	case NeedsReview:
+	case StateNeedsReview:
 		return Entry{}, nil, c.unknown(&known, ErrNeedsReview)
-	case Sending, Unknown:
+	case StateSending, StateUnknown:
 	}
 	if known.Lease.After(now) {
 		return Entry{}, nil, c.inFlight(&known)
 	}
 	resolved, err := c.resolve(ctx, known)
 	switch {
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrStale):
 		return Entry{}, nil, c.inFlight(&known)
 	case err != nil:
 		return Entry{}, nil, c.unknown(&resolved, err)
-	case resolved.State == Unknown:
+	case resolved.State == StateUnknown:
 		return Entry{}, nil, c.unknown(&resolved, nil)
 	}
 	return c.again(ctx, resolved, req)
@@ -276,15 +325,15 @@ func (c *client) finish(ctx context.Context, entry Entry, got *refund.Refund, er
 		e.Tries = max(e.Tries, 1)
 		e.Due = c.poll(e.State, now)
 	case errors.As(err, &re) && re.Outcome == refund.OutcomeNotSent:
-		e.State, e.Kind, e.Code = NotSent, re.Kind, re.Code
+		e.State, e.Kind, e.Code = StateNotSent, re.Kind, re.Code
 	case errors.As(err, &re) && re.Outcome == refund.OutcomeRejected:
-		e.State, e.Kind, e.Code = Rejected, re.Kind, re.Code
+		e.State, e.Kind, e.Code = StateRejected, re.Kind, re.Code
 	default: // unknown, or an error that says nothing
 		if re == nil {
 			re = &refund.Error{Err: err, Message: "the client returned neither a refund nor a refund.Error"}
 			err = c.complete(&entry, re)
 		}
-		e.State, e.Kind, e.Code = Unknown, re.Kind, re.Code
+		e.State, e.Kind, e.Code = StateUnknown, re.Kind, re.Code
 		e.sent(&re.Attempt, now)
 		e.Due = now.Add(c.journal.opts.Backoff[0])
 	}
@@ -308,14 +357,16 @@ func (e *Entry) sent(a *refund.Attempt, now time.Time) {
 		e.LastSent = last
 	}
 	e.Tries = max(a.Tries, e.Tries, 1)
-	if a.Baseline != "" {
-		e.Baseline = a.Baseline // closer to the request than the journal's own
+	if a.Snapshot != "" {
+		e.Snapshot = a.Snapshot // closer to the request than the journal's own
 	}
+	e.Answered = e.Answered || a.Answered
+	e.MissedAt = a.MissedAt
 }
 
 // poll is when a pending refund is looked at.
 func (c *client) poll(s State, now time.Time) time.Time {
-	if _, ok := c.inner.(refund.Getter); s != Pending || !ok {
+	if _, ok := refund.As[refund.Getter](c.inner); s != StatePending || !ok {
 		return time.Time{}
 	}
 	return now.Add(c.journal.opts.Poll)
@@ -324,8 +375,18 @@ func (c *client) poll(s State, now time.Time) time.Time {
 // refuse is the error of a call that sent nothing.
 func (c *client) refuse(req *refund.Request, kind refund.Kind, cause error) error {
 	return &refund.Error{
-		Provider: c.caps.Provider, Op: "refund", Kind: kind, Outcome: refund.OutcomeNotSent,
+		Provider: c.caps.Provider, Account: c.caps.Account, Op: "refund", Kind: kind, Outcome: refund.OutcomeNotSent,
 		IdempotencyKey: req.IdempotencyKey, Message: cause.Error(), Err: cause,
+	}
+}
+
+// keyReused is the error of a key that has an entry for another refund. What became of that one is not said, so the outcome
+// is unknown; this one needs a key of its own.
+func (c *client) keyReused(req *refund.Request) error {
+	return &refund.Error{
+		Provider: c.caps.Provider, Account: c.caps.Account, Op: "refund", Kind: refund.ErrKeyReused,
+		IdempotencyKey: req.IdempotencyKey, Field: "IdempotencyKey",
+		Message: "was used before for another order, amount, part or line; nothing was sent, a new refund needs a new key",
 	}
 }
 
@@ -334,14 +395,14 @@ func (c *client) refuse(req *refund.Request, kind refund.Kind, cause error) erro
 // is sent by recovery. Calling again with the key tells.
 func (c *client) blind(req *refund.Request, cause error) error {
 	now := time.Now()
-	e := newEntry(c.caps.Provider, req, now, now)
-	return c.complete(&e, &refund.Error{Kind: refund.KindUnavailable, Message: "the journal cannot be reached: " + cause.Error(), Err: cause})
+	e := newEntry(c.id(req.IdempotencyKey), req, now, now)
+	return c.complete(&e, &refund.Error{Kind: refund.ErrUnavailable, Message: "the journal cannot be reached: " + cause.Error(), Err: cause})
 }
 
 // inFlight is the error of a key that another call works on.
 func (c *client) inFlight(e *Entry) error {
 	return c.complete(e, &refund.Error{
-		Kind: refund.KindInFlight, Message: "another call works on this refund", RetryAfter: max(time.Until(e.Lease), 0),
+		Kind: refund.ErrInFlight, Message: "another call works on this refund", RetryAfter: max(time.Until(e.Lease), 0),
 	})
 }
 
@@ -362,7 +423,7 @@ func (c *client) unknown(e *Entry, cause error) error {
 // notRecorded is the error of a result that could not be written; err is the call's own. Whatever the provider said,
 // the outcome is open again: recovery will find an entry that is being sent, and may send it once more.
 func (c *client) notRecorded(e *Entry, err, storeErr error) error {
-	re := &refund.Error{Kind: refund.KindUnavailable, Message: "the refund was made"}
+	re := &refund.Error{Kind: refund.ErrUnavailable, Message: "the refund was made"}
 	var own *refund.Error
 	if errors.As(err, &own) {
 		*re = *own
@@ -374,7 +435,7 @@ func (c *client) notRecorded(e *Entry, err, storeErr error) error {
 
 // complete makes re an unknown outcome of e.
 func (c *client) complete(e *Entry, re *refund.Error) *refund.Error {
-	re.Provider, re.Op, re.Outcome = c.caps.Provider, "refund", refund.OutcomeUnknown
+	re.Provider, re.Account, re.Op, re.Outcome = c.caps.Provider, c.caps.Account, "refund", refund.OutcomeUnknown
 	re.IdempotencyKey, re.Code = e.Key, cmp.Or(re.Code, e.Code)
 	re.Attempt = e.attempt()
 	re.Attempt.LastSent = cmp.Or(re.Attempt.LastSent, time.Now())

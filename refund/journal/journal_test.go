@@ -18,13 +18,13 @@ import (
 // TestIntentBeforeTheFirstByte: when the provider is called, the journal has the intent.
 func TestIntentBeforeTheFirstByte(t *testing.T) {
 	f := &fake{}
-	b := newBench(f)
+	b := newBench(t, f)
 	req := request("k")
 	req.Part, req.Line = refund.PartTax, "7"
 	req.Reason, req.Metadata = "asked for by jane@example.com", map[string]string{"name": "Jane"}
 	f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 		e := b.entry(t, "k")
-		assert.Equal(t, journal.Sending, e.State)
+		assert.Equal(t, journal.StateSending, e.State)
 		assert.Equal(t, []any{"fake", "k", req.Order, req.Amount, req.Part, req.Line}, []any{e.Provider, e.Key, e.Order, e.Amount, e.Part, e.Line})
 		assert.Equal(t, int64(1), e.Version)
 		assert.True(t, e.Lease.After(time.Now()))
@@ -34,7 +34,7 @@ func TestIntentBeforeTheFirstByte(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, refund.StatusSucceeded, got.Status)
 	e := b.entry(t, "k")
-	assert.Equal(t, journal.Succeeded, e.State)
+	assert.Equal(t, journal.StateSucceeded, e.State)
 	assert.True(t, e.Lease.IsZero())
 	assert.True(t, e.Due.IsZero())
 	assert.Equal(t, []string{">sending", "sending>succeeded"}, b.transitions())
@@ -43,11 +43,11 @@ func TestIntentBeforeTheFirstByte(t *testing.T) {
 }
 
 func TestInvalidRequestsLeaveNoEntry(t *testing.T) {
-	b := newBench(&fake{})
+	b := newBench(t, &fake{})
 	_, err := b.client.Refund(t.Context(), refund.Request{IdempotencyKey: "k"})
 	requireError(t, err, refund.OutcomeNotSent)
-	_, err = b.store.Get(t.Context(), "fake", "k")
-	require.ErrorIs(t, err, journal.ErrNotFound)
+	_, err = b.store.Get(t.Context(), idOf("k"))
+	require.ErrorIs(t, err, journal.ErrNoEntry)
 }
 
 // TestRepeatReturnsTheRecord, for every state in which the provider has the refund.
@@ -56,7 +56,7 @@ func TestRepeatReturnsTheRecord(t *testing.T) {
 		refund.StatusSucceeded, refund.StatusPending, refund.StatusFailed, refund.StatusCanceled, refund.StatusExpired,
 	} {
 		f := &fake{}
-		b := newBench(f)
+		b := newBench(t, f)
 		at := time.Now()
 		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 			r := made(req, status)
@@ -65,8 +65,11 @@ func TestRepeatReturnsTheRecord(t *testing.T) {
 		}
 		first, err := b.ask(t, "k")
 		require.NoError(t, err)
+		assert.False(t, first.Replayed)
 		again, err := b.ask(t, "k")
 		require.NoError(t, err)
+		assert.True(t, again.Replayed, "nothing was sent now")
+		again.Replayed = false
 		assert.Equal(t, first, again)
 		assert.Equal(t, 1, f.sent(), status)
 	}
@@ -76,10 +79,10 @@ func TestRepeatReturnsTheRecord(t *testing.T) {
 func TestUnknownStatusIsPending(t *testing.T) {
 	for _, status := range []refund.Status{"", refund.StatusNeedsAction} {
 		f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) { return made(req, status), nil }}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		require.NoError(t, err)
-		assert.Equal(t, journal.Pending, b.entry(t, "k").State)
+		assert.Equal(t, journal.StatePending, b.entry(t, "k").State)
 	}
 }
 
@@ -100,32 +103,31 @@ func TestKeyReused(t *testing.T) {
 		} {
 			t.Run(name+" of "+state, func(t *testing.T) {
 				f := &fake{refund: script}
-				b := newBench(f)
+				b := newBench(t, f)
 				b.try(t, "k")
 				other := request("k")
 				change(&other)
 				_, err := b.client.Refund(t.Context(), other)
-				requireError(t, err, refund.OutcomeNotSent)
-				require.ErrorIs(t, err, journal.ErrKeyReused)
-				require.ErrorIs(t, err, refund.ErrConflict)
+				requireKeyReused(t, err)
 				assert.Equal(t, 1, f.sent())
 
 				_, err = b.resolver(t).Resolve(t.Context(), refund.Attempt{Request: other, FirstSent: time.Now(), LastSent: time.Now(), Tries: 1})
-				requireErrorIs(t, err, journal.ErrKeyReused)
+				requireKeyReused(t, err)
 				assert.Empty(t, f.asked())
 			})
 		}
 	}
 }
 
-// TestInformationDoesNotBelongToTheKey: nor does a date that moves no money.
+// TestInformationDoesNotBelongToTheKey: nor does what moves no money.
 func TestInformationDoesNotBelongToTheKey(t *testing.T) {
 	f := &fake{}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	require.NoError(t, err)
 	req := request("k")
-	req.Reason, req.Metadata, req.Order.PurchasedAt = "x", map[string]string{"a": "b"}, time.Now()
+	req.Reason, req.Metadata = "x", map[string]string{"a": "b"}
+	req.PurchasedAt, req.Captured = time.Now(), refund.MustParseMoney("50.00", "AUD")
 	_, err = b.client.Refund(t.Context(), req)
 	require.NoError(t, err)
 	assert.Equal(t, 1, f.sent())
@@ -134,25 +136,23 @@ func TestInformationDoesNotBelongToTheKey(t *testing.T) {
 // TestSentAgainAfterNothingMoved: rejected and not sent are no end for a key.
 func TestSentAgainAfterNothingMoved(t *testing.T) {
 	for outcome, state := range map[refund.Outcome]journal.State{
-		refund.OutcomeRejected: journal.Rejected, refund.OutcomeNotSent: journal.NotSent,
+		refund.OutcomeRejected: journal.StateRejected, refund.OutcomeNotSent: journal.StateNotSent,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{refund: fails(outcome)}
-			b := newBench(f)
+			b := newBench(t, f)
 			_, err := b.ask(t, "k")
 			re := errorOf(t, err, outcome)
 			assert.Equal(t, "no", re.Code, "the client's own error")
 			first := b.entry(t, "k")
-			assert.Equal(t, []any{state, refund.KindNotRefundable, "no"}, []any{first.State, first.Kind, first.Code})
+			assert.Equal(t, []any{state, refund.ErrNotRefundable, "no"}, []any{first.State, first.Kind, first.Code})
 
 			pass(time.Hour)
 			f.refund = lose
-			again := request("k")
-			again.Order.PurchasedAt = time.Now() // is not the order
-			_, err = b.client.Refund(t.Context(), again)
+			_, err = b.ask(t, "k")
 			requireError(t, err, refund.OutcomeUnknown)
 			e := b.entry(t, "k")
-			assert.Equal(t, journal.Unknown, e.State)
+			assert.Equal(t, journal.StateUnknown, e.State)
 			assert.Equal(t, first.Created, e.Created)
 			assert.Equal(t, first.Order, e.Order)
 			assert.Equal(t, time.Now(), e.FirstSent, "what moved nothing does not age the key")
@@ -178,7 +178,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{refund: script}
-				b := newBench(f)
+				b := newBench(t, f)
 				got, err := b.ask(t, "k")
 				assert.Nil(t, got)
 				re := errorOf(t, err, refund.OutcomeUnknown)
@@ -187,7 +187,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 					require.ErrorIs(t, err, errWire)
 				}
 				e := b.entry(t, "k")
-				assert.Equal(t, journal.Unknown, e.State)
+				assert.Equal(t, journal.StateUnknown, e.State)
 				assert.Equal(t, 1, e.Tries)
 				assert.True(t, e.State.Open())
 				assert.True(t, e.State.Reserves())
@@ -196,7 +196,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 					requireError(t, err, refund.OutcomeUnknown)
 				}
 				assert.Equal(t, 1, f.sent())
-				assert.Equal(t, journal.Unknown, b.entry(t, "k").State)
+				assert.Equal(t, journal.StateUnknown, b.entry(t, "k").State)
 			})
 		})
 	}
@@ -213,18 +213,18 @@ func TestAttemptIsTakenOver(t *testing.T) {
 			last = time.Now()
 			pass(time.Second)
 			return nil, &refund.Error{Provider: "fake", IdempotencyKey: "k", Attempt: refund.Attempt{
-				Request: req, FirstSent: first, LastSent: last, Tries: 3, Baseline: "closer",
+				Request: req, FirstSent: first, LastSent: last, Tries: 3, Snapshot: "closer",
 			}}
 		}}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		require.Error(t, err)
 		e := b.entry(t, "k")
-		assert.Equal(t, []any{first, last, 3, refund.Baseline("closer")}, []any{e.FirstSent, e.LastSent, e.Tries, e.Baseline})
+		assert.Equal(t, []any{first, last, 3, refund.Snapshot("closer")}, []any{e.FirstSent, e.LastSent, e.Tries, e.Snapshot})
 
 		b.try(t, "k")
 		require.Len(t, f.asked(), 1)
-		assert.Equal(t, refund.Attempt{Request: request("k"), FirstSent: first, LastSent: last, Tries: 3, Baseline: "closer"}, f.asked()[0])
+		assert.Equal(t, refund.Attempt{Request: request("k"), FirstSent: first, LastSent: last, Tries: 3, Snapshot: "closer"}, f.asked()[0])
 	})
 }
 
@@ -232,7 +232,7 @@ func TestAttemptIsTakenOver(t *testing.T) {
 func TestAttemptWithoutTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		b := newBench(&fake{refund: func(context.Context, refund.Request) (*refund.Refund, error) {
+		b := newBench(t, &fake{refund: func(context.Context, refund.Request) (*refund.Refund, error) {
 			pass(time.Minute)
 			return nil, errWire
 		}})
@@ -249,7 +249,7 @@ func TestNothingIsSentWithoutTheStore(t *testing.T) {
 	for _, op := range []string{"insert", "insert lost"} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{}
-			b := newBench(f)
+			b := newBench(t, f)
 			b.store.breaks(op, "get")
 			got, err := b.ask(t, "k")
 			assert.Nil(t, got)
@@ -270,7 +270,7 @@ func TestNothingIsSentWithoutTheStore(t *testing.T) {
 // TestPaidKeyIsNotCalledUnsent: a store that fails during a repeat hides what the key has done.
 func TestPaidKeyIsNotCalledUnsent(t *testing.T) {
 	for _, op := range []string{"insert", "get"} {
-		b := newBench(&fake{})
+		b := newBench(t, &fake{})
 		_, err := b.ask(t, "k")
 		require.NoError(t, err)
 		b.store.breaks(op)
@@ -284,7 +284,7 @@ func TestPaidKeyIsNotCalledUnsent(t *testing.T) {
 func TestRepeatWithoutTheStore(t *testing.T) {
 	for _, op := range []string{"update", "update lost"} {
 		f := &fake{refund: fails(refund.OutcomeRejected)}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		requireError(t, err, refund.OutcomeRejected)
 		b.store.breaks(op)
@@ -298,7 +298,7 @@ func TestRepeatWithoutTheStore(t *testing.T) {
 func TestNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{resolve: applied}
-		b := newBench(f)
+		b := newBench(t, f)
 		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 			b.store.breaks("update", "get")
 			return made(req, refund.StatusSucceeded), nil
@@ -331,7 +331,7 @@ func TestNotRecordedIsNeverDefinite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{refund: script, resolve: applied} // a resolver may repeat the request, and now it is accepted
-				b := newBench(f)
+				b := newBench(t, f)
 				b.store.breaks("update")
 				got, err := b.ask(t, "k")
 				assert.Nil(t, got)
@@ -339,12 +339,12 @@ func TestNotRecordedIsNeverDefinite(t *testing.T) {
 				require.ErrorIs(t, err, journal.ErrNotRecorded)
 				require.ErrorIs(t, err, errStore)
 				if name == "rejected" {
-					assert.Equal(t, []any{"no", refund.KindNotRefundable}, []any{re.Code, re.Kind})
+					assert.Equal(t, []any{"no", refund.ErrNotRefundable}, []any{re.Code, re.Kind})
 				}
 				b.store.breaks()
 				pass(time.Hour)
 				assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
-				assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+				assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 			})
 		})
 	}
@@ -352,7 +352,7 @@ func TestNotRecordedIsNeverDefinite(t *testing.T) {
 
 // TestRecordedButTheStoreDidNotSaySo: a lost answer of the store is no harm.
 func TestRecordedButTheStoreDidNotSaySo(t *testing.T) {
-	b := newBench(&fake{})
+	b := newBench(t, &fake{})
 	b.store.breaks("update lost")
 	got, err := b.ask(t, "k")
 	require.NotNil(t, got)
@@ -360,27 +360,28 @@ func TestRecordedButTheStoreDidNotSaySo(t *testing.T) {
 	b.store.breaks()
 	again, err := b.ask(t, "k")
 	require.NoError(t, err)
+	got.Replayed = true
 	assert.Equal(t, got, again)
 	assert.Equal(t, 1, b.sent())
 }
 
 // TestContextOverBeforeTheCall: nothing is written, nothing is sent.
 func TestContextOverBeforeTheCall(t *testing.T) {
-	b := newBench(&fake{})
+	b := newBench(t, &fake{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := b.client.Refund(ctx, request("k"))
 	requireError(t, err, refund.OutcomeNotSent)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Zero(t, b.sent())
-	_, err = b.store.Get(t.Context(), "fake", "k")
-	require.ErrorIs(t, err, journal.ErrNotFound)
+	_, err = b.store.Get(t.Context(), idOf("k"))
+	require.ErrorIs(t, err, journal.ErrNoEntry)
 }
 
 // TestContextOverDuringTheCall: the result is recorded although nobody waits for it.
 func TestContextOverDuringTheCall(t *testing.T) {
 	f := &fake{}
-	b := newBench(f)
+	b := newBench(t, f)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 		cancel()
@@ -388,7 +389,7 @@ func TestContextOverDuringTheCall(t *testing.T) {
 	}
 	_, err := b.client.Refund(ctx, request("k"))
 	require.NoError(t, err)
-	assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+	assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 }
 
 // TestCallEndsBeforeItsLease: whoever finds an expired lease may rely on nobody sending any more.
@@ -396,9 +397,9 @@ func TestCallEndsBeforeItsLease(t *testing.T) {
 	for lease, margin := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Minute, 40 * time.Second: 10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{}
-			b := newBench(f)
+			b := newBench(t, f)
 			b.opts.Lease = lease
-			b.wrap(f)
+			b.wrap(t, f)
 			f.refund = func(ctx context.Context, _ refund.Request) (*refund.Refund, error) {
 				deadline, ok := ctx.Deadline()
 				require.True(t, ok)
@@ -429,8 +430,8 @@ func TestSameKeyAtOnce(t *testing.T) {
 			pass(time.Second)
 			return made(req, refund.StatusSucceeded), nil
 		}}
-		b := newBench(f)
-		other := journal.New(b.store, b.opts).Wrap(f) // another process
+		b := newBench(t, f)
+		other := wrap(t, journal.New(b.store, b.opts), f) // another process
 		var mu sync.Mutex
 		var done, waiting int
 		var wg sync.WaitGroup
@@ -457,7 +458,7 @@ func TestSameKeyAtOnce(t *testing.T) {
 func TestRejectedKeyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: fails(refund.OutcomeRejected)}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		requireError(t, err, refund.OutcomeRejected)
 		f.refund = nil
@@ -482,7 +483,7 @@ func TestRejectedKeyAtOnce(t *testing.T) {
 func TestOrderBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "a")
 		requireError(t, err, refund.OutcomeUnknown)
 		busy := func() {
@@ -502,7 +503,7 @@ func TestOrderBusy(t *testing.T) {
 			busy() // sending
 			return made(req, refund.StatusPending), nil
 		}
-		require.NoError(t, b.journal.Decide(t.Context(), "fake", "a", refund.VerdictNotApplied, "me", "the dashboard shows none"))
+		require.NoError(t, b.decide("a", refund.VerdictNotApplied))
 		_, err = b.ask(t, "a")
 		require.NoError(t, err)
 
@@ -518,7 +519,7 @@ func TestOrderBusy(t *testing.T) {
 // TestOrderBusyWhenSentAgain: a rejected key waits like a new one.
 func TestOrderBusyWhenSentAgain(t *testing.T) {
 	f := &fake{refund: fails(refund.OutcomeRejected)}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "a")
 	requireError(t, err, refund.OutcomeRejected)
 	f.refund = lose
@@ -532,7 +533,7 @@ func TestOrderBusyWhenSentAgain(t *testing.T) {
 
 // TestOrderIdentity: what is one order, and what is not.
 func TestOrderIdentity(t *testing.T) {
-	b := newBench(&fake{refund: lose})
+	b := newBench(t, &fake{refund: lose})
 	ask := func(key string, o refund.Order) error {
 		req := request(key)
 		req.Order = o
@@ -547,7 +548,7 @@ func TestOrderIdentity(t *testing.T) {
 	require.ErrorIs(t, ask("f", refund.Order{MerchantID: "1"}), errWire)
 	require.ErrorIs(t, ask("g", refund.Order{MerchantID: "1"}), journal.ErrOrderBusy)
 
-	other := b.journal.Wrap(&fake{name: "other", refund: lose})
+	other := wrap(t, b.journal, &fake{name: "other", refund: lose})
 	_, err := other.Refund(t.Context(), request("a"))
 	require.ErrorIs(t, err, errWire, "another provider, another order, another key")
 }
@@ -556,7 +557,7 @@ func TestOrderIdentity(t *testing.T) {
 func TestLateFinishLoses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{resolve: applied}
-		b := newBench(f)
+		b := newBench(t, f)
 		f.refund = func(context.Context, refund.Request) (*refund.Refund, error) { // ignores its context
 			pass(20 * time.Minute)
 			return nil, &refund.Error{Provider: "fake", Outcome: refund.OutcomeRejected, IdempotencyKey: "k"}
@@ -565,22 +566,22 @@ func TestLateFinishLoses(t *testing.T) {
 		wg.Go(func() {
 			_, err := b.ask(t, "k")
 			requireErrorIs(t, err, journal.ErrNotRecorded)
-			assert.ErrorIs(t, err, journal.ErrConflict)
+			assert.ErrorIs(t, err, journal.ErrStale)
 		})
 		pass(16 * time.Minute)
 		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
 		wg.Wait()
-		assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 	})
 }
 
-// TestBaseline: it is recorded before the request, and read when no other refund of the order can come between.
-func TestBaseline(t *testing.T) {
+// TestSnapshot: it is recorded before the request, and read when no other refund of the order can come between.
+func TestSnapshot(t *testing.T) {
 	f := &fake{resolve: applied}
 	c := &comparing{fake: f}
-	b := newBenchOf(f, c)
-	c.baseline = func(ctx context.Context, _ refund.Request) (refund.Baseline, error) {
-		assert.Equal(t, journal.Sending, b.entry(t, "k").State)
+	b := newBenchOf(t, f, c)
+	c.snapshot = func(ctx context.Context, _ refund.Request) (refund.Snapshot, error) {
+		assert.Equal(t, journal.StateSending, b.entry(t, "k").State)
 		_, err := b.ask(t, "other")
 		require.ErrorIs(t, err, journal.ErrOrderBusy)
 		_, ok := ctx.Deadline()
@@ -588,56 +589,58 @@ func TestBaseline(t *testing.T) {
 		return "before", nil
 	}
 	f.refund = func(context.Context, refund.Request) (*refund.Refund, error) {
-		assert.Equal(t, refund.Baseline("before"), b.entry(t, "k").Baseline)
+		assert.Equal(t, refund.Snapshot("before"), b.entry(t, "k").Snapshot)
 		return nil, errWire
 	}
 	_, err := b.ask(t, "k")
 	requireErrorIs(t, err, errWire)
 	_, err = b.ask(t, "k")
 	require.NoError(t, err)
-	assert.Equal(t, refund.Baseline("before"), f.asked()[0].Baseline)
+	assert.Equal(t, refund.Snapshot("before"), f.asked()[0].Snapshot)
 	assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
 }
 
-// TestBaselineFails: nothing is sent, and the key may be used again, with a baseline of its own.
-func TestBaselineFails(t *testing.T) {
+// TestSnapshotFails: nothing is sent, and the key may be used again, with a snapshot of its own.
+func TestSnapshotFails(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err     error
 		outcome refund.Outcome
 		state   journal.State
 	}{
-		"read refused": {&refund.Error{Provider: "fake", Outcome: refund.OutcomeRejected, IdempotencyKey: "k"}, refund.OutcomeRejected, journal.Rejected},
-		"read failed":  {&refund.Error{Provider: "fake", Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent, journal.NotSent},
-		"unknown":      {&refund.Error{Provider: "fake"}, refund.OutcomeNotSent, journal.NotSent},
-		"foreign":      {errWire, refund.OutcomeNotSent, journal.NotSent},
+		"read refused": {
+			&refund.Error{Provider: "fake", Outcome: refund.OutcomeRejected, IdempotencyKey: "k"}, refund.OutcomeRejected, journal.StateRejected,
+		},
+		"read failed": {&refund.Error{Provider: "fake", Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent, journal.StateNotSent},
+		"unknown":     {&refund.Error{Provider: "fake"}, refund.OutcomeNotSent, journal.StateNotSent},
+		"foreign":     {errWire, refund.OutcomeNotSent, journal.StateNotSent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{}
-			c := &comparing{fake: f, baseline: func(context.Context, refund.Request) (refund.Baseline, error) { return "", tt.err }}
-			b := newBenchOf(f, c)
+			c := &comparing{fake: f, snapshot: func(context.Context, refund.Request) (refund.Snapshot, error) { return "", tt.err }}
+			b := newBenchOf(t, f, c)
 			_, err := b.ask(t, "k")
 			requireError(t, err, tt.outcome)
 			require.ErrorIs(t, err, tt.err)
 			assert.Zero(t, f.sent())
 			assert.Equal(t, tt.state, b.entry(t, "k").State)
 
-			c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) { return "now", nil }
+			c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) { return "now", nil }
 			_, err = b.ask(t, "k")
 			require.NoError(t, err)
-			assert.Equal(t, refund.Baseline("now"), b.entry(t, "k").Baseline)
+			assert.Equal(t, refund.Snapshot("now"), b.entry(t, "k").Snapshot)
 			assert.Equal(t, 1, f.sent())
 		})
 	}
 }
 
-// TestBaselineNotRecorded: without it nothing is sent.
-func TestBaselineNotRecorded(t *testing.T) {
+// TestSnapshotNotRecorded: without it nothing is sent.
+func TestSnapshotNotRecorded(t *testing.T) {
 	for _, op := range []string{"update", "update lost"} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{resolve: absent}
 			c := &comparing{fake: f}
-			b := newBenchOf(f, c)
-			c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) {
+			b := newBenchOf(t, f, c)
+			c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) {
 				b.store.breaks(op)
 				return "before", nil
 			}
@@ -647,18 +650,18 @@ func TestBaselineNotRecorded(t *testing.T) {
 			b.store.breaks()
 			pass(time.Hour)
 			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
-			assert.Equal(t, journal.NotSent, b.entry(t, "k").State)
+			assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
 		})
 	}
 }
 
-// TestBaselineTooLate: whoever took over may send by now.
-func TestBaselineTooLate(t *testing.T) {
+// TestSnapshotTooLate: whoever took over may send by now.
+func TestSnapshotTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		c := &comparing{fake: f}
-		b := newBenchOf(f, c)
-		c.baseline = func(context.Context, refund.Request) (refund.Baseline, error) { // ignores its context
+		b := newBenchOf(t, f, c)
+		c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) { // ignores its context
 			pass(time.Hour)
 			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
 			return "old", nil
@@ -667,15 +670,19 @@ func TestBaselineTooLate(t *testing.T) {
 		requireErrorIs(t, err, refund.ErrInFlight)
 		assert.Zero(t, f.sent())
 		e := b.entry(t, "k")
-		assert.Equal(t, journal.NotSent, e.State, "who has no baseline has sent nothing")
+		assert.Equal(t, journal.StateNotSent, e.State, "who has no snapshot has sent nothing")
 		assert.Empty(t, f.asked())
 	})
 }
 
 // TestCapabilities of a journalled client are the client's own, but for the repeat.
 func TestCapabilities(t *testing.T) {
-	f := &fake{resolveBy: refund.ResolveByHand}
+	f := &fake{account: "nz", resolvedBy: refund.ResolvedByPerson}
 	want := f.Capabilities()
 	want.Repeat = refund.RepeatSame
-	assert.Equal(t, want, newBench(f).client.Capabilities())
+	client := newBench(t, f).client
+	got := client.Capabilities()
+	assert.Equal(t, want, got)
+	got.Parts[0] = "changed"
+	assert.Equal(t, want, client.Capabilities(), "it is the caller's own copy")
 }

@@ -9,20 +9,18 @@ import (
 )
 
 // NewMemory makes a Store that forgets everything with the process: for tests, and for trying the journal out.
-func NewMemory() Store { return &memory{entries: map[id]Entry{}} }
-
-type id struct{ provider, key string }
+func NewMemory() Store { return &memory{entries: map[ID]Entry{}} }
 
 type memory struct {
 	mu      sync.Mutex
-	entries map[id]Entry
+	entries map[ID]Entry
 }
 
 func (m *memory) Insert(ctx context.Context, e Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.entries[id{e.Provider, e.Key}]; ok {
-		return ErrExists
+	if _, ok := m.entries[e.ID()]; ok {
+		return ErrKeyExists
 	}
 	return m.put(ctx, e)
 }
@@ -30,9 +28,9 @@ func (m *memory) Insert(ctx context.Context, e Entry) error {
 func (m *memory) Update(ctx context.Context, e Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known := m.entries[id{e.Provider, e.Key}]
+	known := m.entries[e.ID()]
 	if known.Version != e.Version-1 || e.Version == 1 {
-		return ErrConflict
+		return ErrStale
 	}
 	e.Order, e.Amount, e.Part, e.Line, e.Created = known.Order, known.Amount, known.Part, known.Line, known.Created
 	return m.put(ctx, e)
@@ -44,24 +42,25 @@ func (m *memory) put(ctx context.Context, e Entry) error {
 	}
 	if e.State.Open() {
 		for _, other := range m.entries {
-			if other.State.Open() && other.Key != e.Key && other.Provider == e.Provider && other.OrderKey() == e.OrderKey() {
+			if other.State.Open() && other.ID() != e.ID() && other.Provider == e.Provider && other.Account == e.Account &&
+				other.OrderKey() == e.OrderKey() {
 				return ErrOrderBusy
 			}
 		}
 	}
-	m.entries[id{e.Provider, e.Key}] = e
+	m.entries[e.ID()] = e
 	return nil
 }
 
-func (m *memory) Get(ctx context.Context, provider, key string) (Entry, error) {
+func (m *memory) Get(ctx context.Context, id ID) (Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return Entry{}, err //nolint:wrapcheck // the context's own
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.entries[id{provider, key}]
+	e, ok := m.entries[id]
 	if !ok {
-		return Entry{}, ErrNotFound
+		return Entry{}, ErrNoEntry
 	}
 	return e, nil
 }
@@ -81,7 +80,7 @@ func (m *memory) Entries(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 		}
 		m.mu.Unlock()
 		slices.SortFunc(found, func(a, b Entry) int {
-			return cmp.Or(a.Due.Compare(b.Due), a.Created.Compare(b.Created), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Key, b.Key))
+			return cmp.Or(a.Due.Compare(b.Due), a.Created.Compare(b.Created), a.ID().compare(b.ID()))
 		})
 		for _, e := range found {
 			if !yield(e, nil) {
@@ -92,7 +91,7 @@ func (m *memory) Entries(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 }
 
 func (f *Filter) selects(e *Entry) bool {
-	return (f.Provider == "" || f.Provider == e.Provider) &&
+	return (f.Provider == "" || f.Provider == e.Provider && f.Account == e.Account) &&
 		(f.OrderKey == "" || f.OrderKey == e.OrderKey()) &&
 		(len(f.States) == 0 || slices.Contains(f.States, e.State)) &&
 		(f.DueBy.IsZero() || !e.Due.IsZero() && !e.Due.After(f.DueBy)) &&

@@ -20,9 +20,9 @@ type Summary struct {
 // Recover resolves what a crash or an outage left: entries whose process died while it sent them, and unknown ones that
 // are due. It goes on after errors and returns them joined. Call it at start-up, or let Run do it.
 func (j *Journal) Recover(ctx context.Context) (Summary, error) {
-	return j.each(ctx, Filter{States: []State{Sending, Unknown}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
+	return j.each(ctx, Filter{States: []State{StateSending, StateUnknown}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
 		if e.Lease.After(time.Now()) {
-			return e, ErrConflict // somebody is at it
+			return e, ErrStale // somebody is at it
 		}
 		return c.resolve(ctx, e)
 	})
@@ -31,7 +31,7 @@ func (j *Journal) Recover(ctx context.Context) (Summary, error) {
 // Sync follows pending refunds to their final state, where the provider can be read. It goes on after errors and returns
 // them joined.
 func (j *Journal) Sync(ctx context.Context) (Summary, error) {
-	return j.each(ctx, Filter{States: []State{Pending}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
+	return j.each(ctx, Filter{States: []State{StatePending}, DueBy: time.Now()}, func(c *client, e Entry) (Entry, error) {
 		return c.sync(ctx, e)
 	})
 }
@@ -66,20 +66,20 @@ func (j *Journal) each(ctx context.Context, f Filter, work func(*client, Entry) 
 			errs = append(errs, err)
 			break
 		}
-		c, err := j.client(e.Provider)
+		c, err := j.client(account{e.Provider, e.Account})
 		if err == nil {
 			e, err = work(c, e)
 		}
 		switch {
-		case errors.Is(err, ErrConflict): // another process took it
+		case errors.Is(err, ErrStale): // another process took it
 			continue
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s %s: %w", e.Provider, e.Key, err))
+			errs = append(errs, fmt.Errorf("%s: %w", e.ID(), err))
 		}
 		switch e.State {
-		case Sending, Unknown, Pending:
+		case StateSending, StateUnknown, StatePending:
 			sum.Waiting++
-		case NeedsReview:
+		case StateNeedsReview:
 			sum.NeedsReview++
 		default:
 			sum.Resolved++
@@ -91,24 +91,24 @@ func (j *Journal) each(ctx context.Context, f Filter, work func(*client, Entry) 
 // resolve asks what became of an entry that nobody works on, and records the answer. It returns the entry as it is now;
 // an error means that the provider or the store could not be asked.
 func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
-	resolver, ok := c.inner.(refund.Resolver)
+	resolver, ok := refund.As[refund.Resolver](c.inner)
 	now := time.Now()
-	if _, ok := c.inner.(refund.Baseliner); ok && known.State == Sending && known.Baseline == "" {
-		// Its process died before it had recorded a baseline, so that it has sent nothing; and it cannot any more.
+	if _, ok := refund.As[refund.Snapshotter](c.inner); ok && known.State == StateSending && known.Snapshot == "" {
+		// Its process died before it had recorded a snapshot, so that it has sent nothing; and it cannot any more.
 		next := known
-		next.State, next.Lease, next.Due, next.Note = NotSent, time.Time{}, time.Time{}, "nothing was sent: no baseline was recorded"
+		next.State, next.Lease, next.Due, next.Note = StateNotSent, time.Time{}, time.Time{}, "nothing was sent: no snapshot was recorded"
 		return c.journal.move(ctx, &known, next)
 	}
-	if known.State == Sending {
+	if known.State == StateSending {
 		// Its process died. It may have sent until its lease ended, and not later.
 		known.LastSent = known.Lease
 	}
 	attempt := known.attempt()
-	early := known.State == Unknown && known.Due.After(now)
+	early := known.State == StateUnknown && known.Due.After(now)
 
 	// Resolve may send the same request again: until it is known when, the end of the lease counts.
 	mine := known
-	mine.State, mine.Lease = Unknown, now.Add(c.journal.opts.Lease)
+	mine.State, mine.Lease = StateUnknown, now.Add(c.journal.opts.Lease)
 	mine.Due, mine.LastSent = mine.Lease, mine.Lease
 	leased, err := c.journal.move(ctx, &known, mine)
 	if err != nil {
@@ -127,6 +127,9 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 	defer cancel()
 	now, next := time.Now(), leased
 	next.Lease, next.Due, next.LastSent, next.Tries = time.Time{}, time.Time{}, attempt.LastSent, attempt.Tries
+	if got.Attempt.Tries > 0 {
+		next.sent(&got.Attempt, now)
+	}
 	later := func(notBefore time.Time, why string) {
 		if !early {
 			c.later(&next, now, notBefore, why)
@@ -154,9 +157,11 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 		next.record(got.Refund)
 		next.Note, next.Checks, next.Due = got.Why, 0, c.poll(next.State, now)
 	case got.Verdict == refund.VerdictNotApplied:
-		next.State, next.Note, next.Checks = NotSent, got.Why, 0
+		next.State, next.Note, next.Checks = StateNotSent, got.Why, 0
 	case got.Verdict == refund.VerdictUndetermined && got.NotBefore.IsZero():
-		next.State, next.Note = NeedsReview, got.Why
+		next.State, next.Note = StateNeedsReview, got.Why
+	case !next.MissedAt.IsZero(): // the second look is no new check: it belongs to the first
+		next.Note, next.Due = got.Why, got.NotBefore
 	default:
 		later(got.NotBefore, got.Why)
 	}
@@ -173,7 +178,7 @@ func (c *client) claimed(ctx context.Context, e *Entry, id string) (key string, 
 	if id == "" {
 		return "", nil
 	}
-	for other, err := range c.journal.store.Entries(ctx, Filter{Provider: e.Provider, OrderKey: e.OrderKey()}) {
+	for other, err := range c.journal.store.Entries(ctx, Filter{Provider: e.Provider, Account: e.Account, OrderKey: e.OrderKey()}) {
 		if err != nil {
 			return "", err
 		}
@@ -188,7 +193,7 @@ func (c *client) claimed(ctx context.Context, e *Entry, id string) (key string, 
 func (c *client) later(e *Entry, now, notBefore time.Time, why string) {
 	e.Note = why
 	if e.Checks >= len(c.journal.opts.Backoff) {
-		e.State = NeedsReview
+		e.State = StateNeedsReview
 		return
 	}
 	e.Due = now.Add(c.journal.opts.Backoff[e.Checks])
@@ -200,7 +205,7 @@ func (c *client) later(e *Entry, now, notBefore time.Time, why string) {
 
 // sync reads a pending refund.
 func (c *client) sync(ctx context.Context, known Entry) (Entry, error) {
-	getter, ok := c.inner.(refund.Getter)
+	getter, ok := refund.As[refund.Getter](c.inner)
 	next := known
 	var err error
 	if ok {
@@ -216,34 +221,34 @@ func (c *client) sync(ctx context.Context, known Entry) (Entry, error) {
 
 // Resolve implements refund.Resolver, through the journal: what it finds is recorded.
 func (c *client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	known, err := c.journal.store.Get(ctx, c.caps.Provider, a.Request.IdempotencyKey)
-	if errors.Is(err, ErrNotFound) {
+	known, err := c.journal.store.Get(ctx, c.id(a.Request.IdempotencyKey))
+	if errors.Is(err, ErrNoEntry) {
 		known, err = c.adopt(ctx, &a)
 	}
 	if err == nil && !known.same(&a.Request) {
-		err = ErrKeyReused
+		return refund.Resolution{}, c.keyReused(&a.Request)
 	}
 	if err != nil {
-		re := c.complete(&known, &refund.Error{Kind: refund.KindUnavailable, Message: err.Error(), Err: err})
+		re := c.complete(&known, &refund.Error{Kind: refund.ErrUnavailable, Message: err.Error(), Err: err})
 		re.IdempotencyKey, re.Attempt = a.Request.IdempotencyKey, a // as unknown as before
 		return refund.Resolution{}, re
 	}
-	if known.State == Sending || known.State == Unknown {
+	if known.State == StateSending || known.State == StateUnknown {
 		if known.Lease.After(time.Now()) {
-			return refund.Resolution{NotBefore: known.Lease, Why: "another call works on this refund"}, nil
+			return refund.Resolution{NotBefore: known.Lease, Attempt: a, Why: "another call works on this refund"}, nil
 		}
 		if known, err = c.resolve(ctx, known); err != nil {
 			return refund.Resolution{}, c.unknown(&known, err)
 		}
 	}
 	switch known.State {
-	case Sending, Unknown:
-		return refund.Resolution{NotBefore: known.Due, Why: known.Note}, nil
-	case NeedsReview:
+	case StateSending, StateUnknown:
+		return refund.Resolution{NotBefore: known.Due, Attempt: known.attempt(), Why: known.Note}, nil
+	case StateNeedsReview:
 		return refund.Resolution{Why: known.Note}, nil
-	case Rejected, NotSent:
+	case StateRejected, StateNotSent:
 		return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: known.Note}, nil
-	case Succeeded, Pending, Failed, Canceled, Expired:
+	case StateSucceeded, StatePending, StateFailed, StateCanceled, StateExpired:
 	}
 	return refund.Resolution{Verdict: refund.VerdictApplied, Refund: known.refund(), Why: known.Note}, nil
 }
@@ -254,8 +259,8 @@ func (c *client) adopt(ctx context.Context, a *refund.Attempt) (Entry, error) {
 		return Entry{}, err
 	}
 	now := time.Now()
-	e := newEntry(c.caps.Provider, &a.Request, now, time.Time{})
-	e.State, e.Due, e.FirstSent, e.Baseline = Unknown, now, a.FirstSent, a.Baseline
+	e := newEntry(c.id(a.Request.IdempotencyKey), &a.Request, now, time.Time{})
+	e.State, e.Due, e.FirstSent, e.Snapshot = StateUnknown, now, a.FirstSent, a.Snapshot
 	e.sent(a, now)
 	if err := c.journal.store.Insert(ctx, e); err != nil {
 		return Entry{}, err
@@ -264,32 +269,44 @@ func (c *client) adopt(ctx context.Context, a *refund.Attempt) (Entry, error) {
 	return e, nil
 }
 
+// Decision is what a person has found out about a refund.
+type Decision struct {
+	Provider string
+	Account  string
+	Key      string
+	// Verdict is VerdictApplied if the refund was made, VerdictNotApplied if it was not (the same key may then be sent
+	// again), VerdictUndetermined to have the provider asked once more.
+	Verdict refund.Verdict
+	Who     string // who decided; a staff id, no personal data. Required.
+	Why     string // what the decision rests on. Required.
+}
+
 // Decide closes an entry that needs review, or one that is unknown and that nobody works on: VerdictApplied makes it
-// succeeded, VerdictNotApplied not sent, and VerdictUndetermined unknown again, to be resolved at once. who and why are
-// kept in the entry and required.
-func (j *Journal) Decide(ctx context.Context, provider, key string, verdict refund.Verdict, who, why string) error {
-	if who == "" || why == "" {
+// succeeded, VerdictNotApplied not sent, and VerdictUndetermined unknown again, to be resolved at once. Who and Why are
+// kept in the entry. No client is needed, so that the order of a provider that is gone can be freed.
+func (j *Journal) Decide(ctx context.Context, d Decision) error {
+	if d.Who == "" || d.Why == "" {
 		return errors.New("journal: a decision needs to say who made it and why")
 	}
-	known, err := j.store.Get(ctx, provider, key)
+	known, err := j.store.Get(ctx, ID{d.Provider, d.Account, d.Key})
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	if known.State != NeedsReview && known.State != Unknown || known.Lease.After(now) {
+	if known.State != StateNeedsReview && known.State != StateUnknown || known.Lease.After(now) {
 		return fmt.Errorf("%w: a decision about an entry that is %s", ErrIllegalTransition, known.State)
 	}
 	next := known
-	next.Lease, next.Due, next.Checks, next.Note = time.Time{}, time.Time{}, 0, who+": "+why
-	switch verdict {
+	next.Lease, next.Due, next.Checks, next.Note = time.Time{}, time.Time{}, 0, d.Who+": "+d.Why
+	switch d.Verdict {
 	case refund.VerdictApplied:
-		next.State = Succeeded
+		next.State = StateSucceeded
 	case refund.VerdictNotApplied:
-		next.State = NotSent
+		next.State = StateNotSent
 	case refund.VerdictUndetermined:
-		next.State, next.Due = Unknown, now
+		next.State, next.Due = StateUnknown, now
 	default:
-		return fmt.Errorf("journal: a decision needs a verdict, not %d", verdict)
+		return fmt.Errorf("journal: a decision needs a verdict, not %d", d.Verdict)
 	}
 	_, err = j.move(ctx, &known, next)
 	return err

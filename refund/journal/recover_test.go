@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -17,11 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multirefund/refund-go/afterpay"
-	"github.com/multirefund/refund-go/afterpay/afterpaytest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
-	"github.com/multirefund/refund-go/refund/refundtest"
 )
 
 // TestRecoverWaitsForTheLease: a process may still be sending. When the lease is over it is not, but it may have sent
@@ -29,7 +25,7 @@ import (
 func TestRecoverWaitsForTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{resolve: applied}
-		b := newBench(f)
+		b := newBench(t, f)
 		began := time.Now()
 		b.crash(t, "k")
 		pass(15*time.Minute - 1)
@@ -48,12 +44,12 @@ func TestRecoverWaitsForTheLease(t *testing.T) {
 		assert.Equal(t, journal.Summary{}, b.recover(t))
 
 		pass(1)
-		b.wrap(f) // the new process
+		b.wrap(t, f) // the new process
 		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
 		require.Len(t, f.asked(), 1)
 		a := f.asked()[0]
 		assert.Equal(t, refund.Attempt{Request: request("k"), FirstSent: began, LastSent: began.Add(15 * time.Minute), Tries: 1}, a)
-		assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 		assert.Equal(t, 1, f.sent())
 		assert.Equal(t, journal.Summary{}, b.recover(t), "what is finished is not looked at")
 	})
@@ -69,7 +65,7 @@ func TestDeadSenderCountsFromTheEndOfItsLease(t *testing.T) {
 			}
 			return absent(ctx, a)
 		}}
-		b := newBench(f)
+		b := newBench(t, f)
 		b.crash(t, "k")
 		pass(15 * time.Minute)
 		assert.Equal(t, journal.Summary{Waiting: 1}, b.recover(t))
@@ -80,7 +76,7 @@ func TestDeadSenderCountsFromTheEndOfItsLease(t *testing.T) {
 		assert.Equal(t, journal.Summary{}, b.recover(t))
 		pass(1)
 		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
-		assert.Equal(t, journal.NotSent, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
 	})
 }
 
@@ -89,7 +85,7 @@ func TestRepeatAfterCrashResolvesFirst(t *testing.T) {
 	for name, resolve := range map[string]func(context.Context, refund.Attempt) (refund.Resolution, error){"applied": applied, "absent": absent} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{resolve: resolve}
-			b := newBench(f)
+			b := newBench(t, f)
 			b.crash(t, "k")
 			pass(time.Hour)
 			got, err := b.ask(t, "k")
@@ -104,14 +100,14 @@ func TestRepeatAfterCrashResolvesFirst(t *testing.T) {
 func TestCrashDuringResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		requireError(t, err, refund.OutcomeUnknown)
 		pass(time.Hour)
 		f.resolve = func(context.Context, refund.Attempt) (refund.Resolution, error) { panic("killed") }
 		require.Panics(t, func() { b.recover(t) })
 		e := b.entry(t, "k")
-		assert.Equal(t, journal.Unknown, e.State)
+		assert.Equal(t, journal.StateUnknown, e.State)
 		assert.Equal(t, time.Now().Add(15*time.Minute), e.Lease)
 
 		f.resolve = applied
@@ -127,7 +123,7 @@ func TestCrashDuringResolve(t *testing.T) {
 func TestLostResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		requireError(t, err, refund.OutcomeUnknown)
 		first := b.entry(t, "k")
@@ -145,7 +141,7 @@ func TestLostResolve(t *testing.T) {
 		require.ErrorIs(t, err, errWire)
 		assert.Equal(t, journal.Summary{Waiting: 1}, sum)
 		e := b.entry(t, "k")
-		assert.Equal(t, []any{journal.Unknown, first.FirstSent, sent, 2}, []any{e.State, e.FirstSent, e.LastSent, e.Tries})
+		assert.Equal(t, []any{journal.StateUnknown, first.FirstSent, sent, 2}, []any{e.State, e.FirstSent, e.LastSent, e.Tries})
 
 		pass(time.Hour)
 		f.resolve = func(_ context.Context, a refund.Attempt) (refund.Resolution, error) {
@@ -177,27 +173,27 @@ func TestResolveOutcomes(t *testing.T) {
 		state   journal.State
 		verdict refund.Verdict
 	}{
-		"succeeded":           {with(refund.StatusSucceeded), journal.Succeeded, refund.VerdictApplied},
-		"pending":             {with(refund.StatusPending), journal.Pending, refund.VerdictApplied},
-		"failed":              {with(refund.StatusFailed), journal.Failed, refund.VerdictApplied},
-		"canceled":            {with(refund.StatusCanceled), journal.Canceled, refund.VerdictApplied},
-		"expired":             {with(refund.StatusExpired), journal.Expired, refund.VerdictApplied},
-		"not applied":         {refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "w"}, journal.NotSent, refund.VerdictNotApplied},
-		"hopeless":            {refund.Resolution{Why: "w"}, journal.NeedsReview, refund.VerdictUndetermined},
-		"later":               {refund.Resolution{NotBefore: at.Add(1), Why: "w"}, journal.Unknown, refund.VerdictUndetermined},
-		"applied, not shown":  {refund.Resolution{Verdict: refund.VerdictApplied, Why: "w"}, journal.Unknown, refund.VerdictUndetermined},
-		"a verdict of 2 to 1": {refund.Resolution{Verdict: 7, Why: "w"}, journal.Unknown, refund.VerdictUndetermined},
+		"succeeded":           {with(refund.StatusSucceeded), journal.StateSucceeded, refund.VerdictApplied},
+		"pending":             {with(refund.StatusPending), journal.StatePending, refund.VerdictApplied},
+		"failed":              {with(refund.StatusFailed), journal.StateFailed, refund.VerdictApplied},
+		"canceled":            {with(refund.StatusCanceled), journal.StateCanceled, refund.VerdictApplied},
+		"expired":             {with(refund.StatusExpired), journal.StateExpired, refund.VerdictApplied},
+		"not applied":         {refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "w"}, journal.StateNotSent, refund.VerdictNotApplied},
+		"hopeless":            {refund.Resolution{Why: "w"}, journal.StateNeedsReview, refund.VerdictUndetermined},
+		"later":               {refund.Resolution{NotBefore: at.Add(1), Why: "w"}, journal.StateUnknown, refund.VerdictUndetermined},
+		"applied, not shown":  {refund.Resolution{Verdict: refund.VerdictApplied, Why: "w"}, journal.StateUnknown, refund.VerdictUndetermined},
+		"a verdict of 2 to 1": {refund.Resolution{Verdict: 7, Why: "w"}, journal.StateUnknown, refund.VerdictUndetermined},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{refund: lose, resolve: answers(tt.answer)}
-			b := newBench(f)
+			b := newBench(t, f)
 			_, err := b.ask(t, "k")
 			re := errorOf(t, err, refund.OutcomeUnknown)
 			got, err := b.resolver(t).Resolve(t.Context(), re.Attempt)
 			require.NoError(t, err)
 			assert.Equal(t, tt.verdict, got.Verdict)
 			assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
-			assert.Equal(t, tt.state == journal.Unknown, !got.NotBefore.IsZero(), "zero is for a person")
+			assert.Equal(t, tt.state == journal.StateUnknown, !got.NotBefore.IsZero(), "zero is for a person")
 			assert.Equal(t, "w", got.Why)
 			e := b.entry(t, "k")
 			assert.Equal(t, tt.state, e.State)
@@ -207,7 +203,7 @@ func TestResolveOutcomes(t *testing.T) {
 			again, err := b.resolver(t).Resolve(t.Context(), re.Attempt)
 			require.NoError(t, err)
 			assert.Equal(t, got.Verdict, again.Verdict)
-			if tt.state != journal.Unknown {
+			if tt.state != journal.StateUnknown {
 				assert.Len(t, f.asked(), 1, "the record answers")
 			}
 		})
@@ -217,7 +213,7 @@ func TestResolveOutcomes(t *testing.T) {
 // TestResolveOfARejectedKey: the record says that nothing moved.
 func TestResolveOfARejectedKey(t *testing.T) {
 	f := &fake{refund: fails(refund.OutcomeRejected)}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	require.Error(t, err)
 	got, err := b.resolver(t).Resolve(t.Context(), refund.Attempt{Request: request("k")})
@@ -230,10 +226,10 @@ func TestResolveOfARejectedKey(t *testing.T) {
 func TestResolveAdoptsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{resolve: answers(refund.Resolution{NotBefore: time.Now(), Why: "w"})}
-		b := newBench(f)
+		b := newBench(t, f)
 		sent := time.Now()
 		pass(time.Hour)
-		a := refund.Attempt{Request: request("k"), FirstSent: sent, LastSent: sent, Tries: 2, Baseline: "before"}
+		a := refund.Attempt{Request: request("k"), FirstSent: sent, LastSent: sent, Tries: 2, Snapshot: "before"}
 		got, err := b.resolver(t).Resolve(t.Context(), a)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
@@ -255,7 +251,7 @@ func TestResolveAdoptsAnAttempt(t *testing.T) {
 // TestResolveWithoutTheStore: the outcome stays as unknown as it was, with the caller's attempt.
 func TestResolveWithoutTheStore(t *testing.T) {
 	f := &fake{refund: lose, resolve: applied}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	attempt := errorOf(t, err, refund.OutcomeUnknown).Attempt
 	resolve := func(attempt refund.Attempt) refund.Attempt {
@@ -280,13 +276,13 @@ func TestResolveWithoutTheStore(t *testing.T) {
 		return applied(ctx, a)
 	}
 	resolve(attempt)
-	assert.Equal(t, journal.Unknown, b.entry(t, "k").State, "found, but not recorded")
+	assert.Equal(t, journal.StateUnknown, b.entry(t, "k").State, "found, but not recorded")
 }
 
 // TestResolveCannotAsk: the error of the provider comes through, and the entry stays.
 func TestResolveCannotAsk(t *testing.T) {
 	f := &fake{refund: lose}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	attempt := errorOf(t, err, refund.OutcomeUnknown).Attempt
 	f.resolve = func(context.Context, refund.Attempt) (refund.Resolution, error) { return refund.Resolution{}, errWire }
@@ -294,13 +290,13 @@ func TestResolveCannotAsk(t *testing.T) {
 	requireErrorIs(t, err, errWire)
 	_, err = b.ask(t, "k")
 	requireErrorIs(t, err, errWire)
-	assert.Equal(t, journal.Unknown, b.entry(t, "k").State)
+	assert.Equal(t, journal.StateUnknown, b.entry(t, "k").State)
 }
 
 // TestResolveIsRecordedThoughNobodyWaits for the answer any more.
 func TestResolveIsRecordedThoughNobodyWaits(t *testing.T) {
 	f := &fake{refund: lose}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	require.Error(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -310,24 +306,24 @@ func TestResolveIsRecordedThoughNobodyWaits(t *testing.T) {
 	}
 	_, err = b.client.Refund(ctx, request("k"))
 	require.NoError(t, err)
-	assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+	assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 }
 
-// TestOneRefundForOneKey: a refund that is another key's does not make this one paid. A dead process left a baseline that
+// TestOneRefundForOneKey: a refund that is another key's does not make this one paid. A dead process left a snapshot that
 // lagged, so that the comparison finds the other.
 func TestOneRefundForOneKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "a")
 		require.NoError(t, err)
 		b.crash(t, "b")
 		pass(time.Hour)
 		f.resolve = answers(refund.Resolution{Verdict: refund.VerdictApplied, Refund: made(request("a"), refund.StatusSucceeded), Why: "one new"})
 		assert.Equal(t, journal.Summary{NeedsReview: 1}, b.recover(t))
-		assert.Equal(t, journal.NeedsReview, b.entry(t, "b").State)
+		assert.Equal(t, journal.StateNeedsReview, b.entry(t, "b").State)
 
-		require.NoError(t, b.journal.Decide(t.Context(), "fake", "b", refund.VerdictUndetermined, "me", "again"))
+		require.NoError(t, b.decide("b", refund.VerdictUndetermined))
 		b.store.hook = func(op string) {
 			if op == "entries" && len(f.asked()) == 2 {
 				b.store.breaks("entries")
@@ -335,7 +331,7 @@ func TestOneRefundForOneKey(t *testing.T) {
 		}
 		_, err = b.resolver(t).Resolve(t.Context(), refund.Attempt{Request: request("b")})
 		require.ErrorIs(t, err, errStore)
-		assert.Equal(t, journal.Unknown, b.entry(t, "b").State)
+		assert.Equal(t, journal.StateUnknown, b.entry(t, "b").State)
 	})
 }
 
@@ -344,7 +340,7 @@ func TestWithoutAnId(t *testing.T) {
 	f := &fake{refund: func(context.Context, refund.Request) (*refund.Refund, error) {
 		return &refund.Refund{Status: refund.StatusSucceeded}, nil
 	}}
-	b := newBench(f)
+	b := newBench(t, f)
 	_, err := b.ask(t, "a")
 	require.NoError(t, err)
 	f.refund = lose
@@ -359,9 +355,9 @@ func TestWithoutAnId(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		b.opts.Backoff = []time.Duration{time.Second, time.Minute, time.Hour}
-		b.wrap(f)
+		b.wrap(t, f)
 		_, err := b.ask(t, "k")
 		require.Error(t, err)
 		for i, wait := range []time.Duration{time.Second, time.Second, time.Minute, time.Hour} {
@@ -375,10 +371,10 @@ func TestBackoff(t *testing.T) {
 			}
 			assert.Equal(t, want, b.recover(t))
 		}
-		assert.Equal(t, journal.NeedsReview, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateNeedsReview, b.entry(t, "k").State)
 		assert.True(t, b.entry(t, "k").Due.IsZero())
 		assert.Len(t, f.asked(), 4)
-		assert.Equal(t, []string{">sending", "sending>unknown", "unknown>needs review"}, b.transitions(), "a look is no transition")
+		assert.Equal(t, []string{">sending", "sending>unknown", "unknown>needs_review"}, b.transitions(), "a look is no transition")
 		assert.Equal(t, journal.Summary{}, b.recover(t), "a person decides now")
 		_, err = b.ask(t, "k")
 		requireErrorIs(t, err, journal.ErrNeedsReview)
@@ -393,11 +389,11 @@ func TestDefaultBackoff(t *testing.T) {
 		f := &fake{refund: lose, resolve: func(context.Context, refund.Attempt) (refund.Resolution, error) {
 			return refund.Resolution{}, errWire
 		}}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		require.Error(t, err)
 		began := time.Now()
-		for b.entry(t, "k").State == journal.Unknown {
+		for b.entry(t, "k").State == journal.StateUnknown {
 			pass(time.Until(b.entry(t, "k").Due))
 			_, err := b.journal.Recover(t.Context())
 			require.ErrorIs(t, err, errWire)
@@ -411,7 +407,7 @@ func TestDefaultBackoff(t *testing.T) {
 func TestImpatientCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		_, err := b.ask(t, "k")
 		require.Error(t, err)
 		due := b.entry(t, "k").Due
@@ -421,7 +417,7 @@ func TestImpatientCallers(t *testing.T) {
 			requireError(t, err, refund.OutcomeUnknown)
 		}
 		e := b.entry(t, "k")
-		assert.Equal(t, []any{journal.Unknown, 0, due}, []any{e.State, e.Checks, e.Due})
+		assert.Equal(t, []any{journal.StateUnknown, 0, due}, []any{e.State, e.Checks, e.Due})
 
 		later := time.Now().Add(time.Hour)
 		f.resolve = answers(refund.Resolution{NotBefore: later})
@@ -434,47 +430,59 @@ func TestImpatientCallers(t *testing.T) {
 // TestWithoutResolver: a client that cannot be asked leaves it to a person.
 func TestWithoutResolver(t *testing.T) {
 	f := &fake{refund: lose}
-	b := newBenchOf(f, struct{ refund.Refunder }{f})
+	f.resolvedBy = refund.ResolvedByPerson
+	b := newBenchOf(t, f, struct{ refund.Refunder }{f})
 	_, err := b.ask(t, "k")
 	attempt := errorOf(t, err, refund.OutcomeUnknown).Attempt
 	got, err := b.resolver(t).Resolve(t.Context(), attempt)
 	require.NoError(t, err)
 	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
 	assert.True(t, got.NotBefore.IsZero())
-	assert.Equal(t, journal.NeedsReview, b.entry(t, "k").State)
+	assert.Equal(t, journal.StateNeedsReview, b.entry(t, "k").State)
 }
 
 // TestDecide: what each decision makes of an entry that needs review.
 func TestDecide(t *testing.T) {
 	for verdict, state := range map[refund.Verdict]journal.State{
-		refund.VerdictApplied: journal.Succeeded, refund.VerdictNotApplied: journal.NotSent, refund.VerdictUndetermined: journal.Unknown,
+		refund.VerdictApplied: journal.StateSucceeded, refund.VerdictNotApplied: journal.StateNotSent,
+		refund.VerdictUndetermined: journal.StateUnknown,
 	} {
 		t.Run(verdict.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{refund: lose, resolve: answers(refund.Resolution{Why: "look"})}
-				b := newBench(f)
+				b := newBench(t, f)
 				_, err := b.ask(t, "k")
 				require.Error(t, err)
 				_, err = b.ask(t, "k")
 				requireErrorIs(t, err, journal.ErrNeedsReview)
 
-				for _, bad := range [][2]string{{"", "because"}, {"me", ""}} {
-					require.Error(t, b.journal.Decide(t.Context(), "fake", "k", verdict, bad[0], bad[1]))
+				before := b.entry(t, "k")
+				for name, change := range map[string]func(*journal.Decision){
+					"nobody":           func(d *journal.Decision) { d.Who = "" },
+					"no reason":        func(d *journal.Decision) { d.Why = "" },
+					"a verdict of 3":   func(d *journal.Decision) { d.Verdict = 7 },
+					"no such provider": func(d *journal.Decision) { d.Provider = "other" },
+					"no such account":  func(d *journal.Decision) { d.Account = "other" },
+					"no such key":      func(d *journal.Decision) { d.Key = "other" },
+				} {
+					d := decision("k", verdict)
+					change(&d)
+					err := b.journal.Decide(t.Context(), d)
+					require.Error(t, err, name)
+					assert.Equal(t, strings.HasPrefix(name, "no such"), errors.Is(err, journal.ErrNoEntry), name)
 				}
-				require.Error(t, b.journal.Decide(t.Context(), "fake", "k", 7, "me", "because"))
-				assert.Equal(t, journal.NeedsReview, b.entry(t, "k").State)
-				require.ErrorIs(t, b.journal.Decide(t.Context(), "fake", "none", verdict, "me", "because"), journal.ErrNotFound)
 				b.store.breaks("update")
-				require.ErrorIs(t, b.journal.Decide(t.Context(), "fake", "k", verdict, "me", "because"), errStore)
+				require.ErrorIs(t, b.decide("k", verdict), errStore)
 				b.store.breaks()
+				assert.Equal(t, before, b.entry(t, "k"))
 
-				require.NoError(t, b.journal.Decide(t.Context(), "fake", "k", verdict, "op-7", "see ticket 12"))
+				require.NoError(t, b.decide("k", verdict))
 				e := b.entry(t, "k")
 				assert.Equal(t, state, e.State)
-				assert.Contains(t, e.Note, "op-7")
+				assert.Contains(t, e.Note, "staff-7")
 				assert.Contains(t, e.Note, "see ticket 12")
 				moves := b.transitions()
-				assert.Equal(t, "needs review>"+string(state), moves[len(moves)-1])
+				assert.Equal(t, "needs_review>"+string(state), moves[len(moves)-1])
 
 				f.refund, f.resolve = nil, applied
 				switch verdict {
@@ -498,14 +506,10 @@ func TestDecide(t *testing.T) {
 
 // TestDecideOnlyWhatIsOpen: nobody overrules what is known, or who works on it.
 func TestDecideOnlyWhatIsOpen(t *testing.T) {
-	decide := func(b *bench) error {
-		return b.journal.Decide(t.Context(), "fake", "k", refund.VerdictNotApplied, "me", "because")
-	}
+	decide := func(b *bench) error { return b.decide("k", refund.VerdictNotApplied) }
 	for name, script := range map[string]func(context.Context, refund.Request) (*refund.Refund, error){
 		"succeeded": nil,
-		"pending": func(_ context.Context, r refund.Request) (*refund.Refund, error) {
-			return made(r, refund.StatusPending), nil
-		},
+		"pending":   pending,
 		"failed": func(_ context.Context, r refund.Request) (*refund.Refund, error) {
 			return made(r, refund.StatusFailed), nil
 		},
@@ -519,7 +523,7 @@ func TestDecideOnlyWhatIsOpen(t *testing.T) {
 		"not sent": fails(refund.OutcomeNotSent),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(&fake{refund: script})
+			b := newBench(t, &fake{refund: script})
 			b.try(t, "k")
 			before := b.entry(t, "k")
 			require.ErrorIs(t, decide(b), journal.ErrIllegalTransition)
@@ -528,7 +532,7 @@ func TestDecideOnlyWhatIsOpen(t *testing.T) {
 	}
 	t.Run("sending", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBench(&fake{})
+			b := newBench(t, &fake{})
 			b.crash(t, "k")
 			require.ErrorIs(t, decide(b), journal.ErrIllegalTransition)
 			pass(time.Hour)
@@ -537,7 +541,7 @@ func TestDecideOnlyWhatIsOpen(t *testing.T) {
 	})
 	t.Run("unknown", func(t *testing.T) {
 		f := &fake{refund: lose}
-		b := newBench(f)
+		b := newBench(t, f)
 		b.try(t, "k")
 		f.resolve = func(context.Context, refund.Attempt) (refund.Resolution, error) {
 			require.ErrorIs(t, decide(b), journal.ErrIllegalTransition, "a resolver may be sending it again")
@@ -546,15 +550,27 @@ func TestDecideOnlyWhatIsOpen(t *testing.T) {
 		_, err := b.ask(t, "k")
 		requireError(t, err, refund.OutcomeUnknown)
 		require.NoError(t, decide(b))
-		assert.Equal(t, journal.NotSent, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
 	})
+}
+
+// TestDecideWithoutClient: the order of a provider that is gone can be freed.
+func TestDecideWithoutClient(t *testing.T) {
+	b := newBench(t, &fake{refund: lose})
+	b.try(t, "k")
+	gone := journal.New(b.store, journal.Options{})
+	require.NoError(t, gone.Decide(t.Context(), decision("k", refund.VerdictNotApplied)))
+	assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
+	b.refund = nil
+	_, err := b.ask(t, "other")
+	require.NoError(t, err)
 }
 
 // TestTwoDecide: the second one hears that the entry has changed.
 func TestTwoDecide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose, resolve: answers(refund.Resolution{Why: "look"})}
-		b := newBench(f)
+		b := newBench(t, f)
 		b.try(t, "k")
 		b.try(t, "k")
 		b.store.hook = func(op string) {
@@ -565,11 +581,11 @@ func TestTwoDecide(t *testing.T) {
 		errs := make([]error, 2)
 		var wg sync.WaitGroup
 		for i, verdict := range []refund.Verdict{refund.VerdictApplied, refund.VerdictNotApplied} {
-			wg.Go(func() { errs[i] = b.journal.Decide(t.Context(), "fake", "k", verdict, "me", "because") })
+			wg.Go(func() { errs[i] = b.decide("k", verdict) })
 		}
 		wg.Wait()
 		assert.NotEqual(t, errs[0] == nil, errs[1] == nil)
-		require.ErrorIs(t, errors.Join(errs...), journal.ErrConflict)
+		require.ErrorIs(t, errors.Join(errs...), journal.ErrStale)
 	})
 }
 
@@ -580,10 +596,10 @@ func TestTwoRecover(t *testing.T) {
 			pass(time.Second)
 			return applied(ctx, a)
 		}}
-		b := newBench(f)
+		b := newBench(t, f)
 		b.crash(t, "k")
 		other := journal.New(b.store, b.opts)
-		other.Wrap(f)
+		wrap(t, other, f)
 		pass(time.Hour)
 		b.store.hook = func(op string) {
 			if op == "update" {
@@ -625,8 +641,8 @@ func TestRecoverGoesOn(t *testing.T) {
 			}
 			return applied(ctx, a)
 		}}
-		b := newBench(f)
-		gone := b.journal.Wrap(&fake{name: "gone", refund: lose})
+		b := newBench(t, f)
+		gone := wrap(t, b.journal, &fake{name: "gone", refund: lose})
 		for _, key := range []string{"a", "b", "c"} {
 			req := request(key)
 			req.Order.ID = key
@@ -635,7 +651,7 @@ func TestRecoverGoesOn(t *testing.T) {
 			_, err = gone.Refund(t.Context(), req)
 			require.ErrorIs(t, err, errWire)
 		}
-		b.wrap(f) // a process without a client for the other provider
+		b.wrap(t, f) // a process without a client for the other provider
 		pass(time.Hour)
 		sum, err := b.journal.Recover(t.Context())
 		require.ErrorIs(t, err, errWire)
@@ -653,23 +669,45 @@ func TestRecoverGoesOn(t *testing.T) {
 	})
 }
 
+// TestRecoverStops when its context ends, and says so.
+func TestRecoverStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, &fake{refund: lose})
+		for _, key := range []string{"a", "b"} {
+			req := request(key)
+			req.Order.ID = key
+			_, err := b.client.Refund(t.Context(), req)
+			requireErrorIs(t, err, errWire)
+		}
+		pass(time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.resolve = func(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
+			cancel()
+			return applied(ctx, a)
+		}
+		sum, err := b.journal.Recover(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, journal.Summary{Resolved: 1}, sum)
+		assert.Equal(t, journal.StateUnknown, b.entry(t, "b").State)
+		assert.Len(t, b.asked(), 1)
+	})
+}
+
 // TestSync follows a pending refund to each of its ends.
 func TestSync(t *testing.T) {
 	for status, state := range map[refund.Status]journal.State{
-		refund.StatusSucceeded: journal.Succeeded, refund.StatusFailed: journal.Failed,
-		refund.StatusCanceled: journal.Canceled, refund.StatusExpired: journal.Expired,
+		refund.StatusSucceeded: journal.StateSucceeded, refund.StatusFailed: journal.StateFailed,
+		refund.StatusCanceled: journal.StateCanceled, refund.StatusExpired: journal.StateExpired,
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
-					return made(req, refund.StatusPending), nil
-				}}
+				f := &fake{refund: pending}
 				now := refund.StatusPending
 				r := &readable{fake: f, get: func(_ context.Context, ref refund.Ref) (*refund.Refund, error) {
 					assert.Equal(t, refund.Ref{Order: request("k").Order, ID: "r-k"}, ref)
 					return made(request("k"), now), nil
 				}}
-				b := newBenchOf(f, r)
+				b := newBenchOf(t, f, r)
 				_, err := b.ask(t, "k")
 				require.NoError(t, err)
 				look := func(want journal.Summary) {
@@ -690,7 +728,7 @@ func TestSync(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, status, got.Status)
 				assert.Equal(t, []string{">sending", "sending>pending", "pending>" + string(state)}, b.transitions())
-				assert.False(t, b.entry(t, "k").State.Reserves() && state != journal.Succeeded)
+				assert.False(t, b.entry(t, "k").State.Reserves() && state != journal.StateSucceeded)
 			})
 		})
 	}
@@ -704,16 +742,16 @@ func TestSyncCannotRead(t *testing.T) {
 		}}
 		var problem error
 		r := &readable{fake: f, get: func(context.Context, refund.Ref) (*refund.Refund, error) { return nil, problem }}
-		b := newBenchOf(f, r)
+		b := newBenchOf(t, f, r)
 		_, err := b.ask(t, "k")
 		require.NoError(t, err)
-		for _, problem = range []error{errWire, &refund.Error{Kind: refund.KindOrderNotFound, Outcome: refund.OutcomeRejected}, nil} {
+		for _, problem = range []error{errWire, &refund.Error{Kind: refund.ErrOrderNotFound, Outcome: refund.OutcomeRejected}, nil} {
 			pass(15 * time.Minute)
 			sum, err := b.journal.Sync(t.Context())
 			require.ErrorIs(t, err, problem)
 			assert.Equal(t, journal.Summary{Waiting: 1}, sum)
 			e := b.entry(t, "k")
-			assert.Equal(t, journal.Pending, e.State)
+			assert.Equal(t, journal.StatePending, e.State)
 			assert.Equal(t, time.Now().Add(15*time.Minute), e.Due)
 		}
 		b.store.breaks("update")
@@ -725,10 +763,8 @@ func TestSyncCannotRead(t *testing.T) {
 
 // TestSyncWithoutGetter: what cannot be read is not polled, also when another process thought it could.
 func TestSyncWithoutGetter(t *testing.T) {
-	f := &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
-		return made(req, refund.StatusPending), nil
-	}}
-	b := newBench(f)
+	f := &fake{refund: pending}
+	b := newBench(t, f)
 	_, err := b.ask(t, "k")
 	require.NoError(t, err)
 	e := b.entry(t, "k")
@@ -740,7 +776,7 @@ func TestSyncWithoutGetter(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, journal.Summary{Waiting: waiting}, sum)
 	}
-	assert.Equal(t, journal.Pending, b.entry(t, "k").State)
+	assert.Equal(t, journal.StatePending, b.entry(t, "k").State)
 }
 
 // TestRun recovers and syncs on schedule, goes on after errors, logs them, and ends with its context.
@@ -752,10 +788,10 @@ func TestRun(t *testing.T) {
 		r := &readable{fake: f, get: func(context.Context, refund.Ref) (*refund.Refund, error) {
 			return made(request("k"), refund.StatusSucceeded), nil
 		}}
-		b := newBenchOf(f, r)
+		b := newBenchOf(t, f, r)
 		var log bytes.Buffer
 		b.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		b.wrap(r)
+		b.wrap(t, r)
 		_, err := b.ask(t, "k")
 		require.ErrorIs(t, err, errWire)
 
@@ -771,9 +807,9 @@ func TestRun(t *testing.T) {
 		assert.Contains(t, log.String(), errStore.Error())
 		b.store.breaks()
 		pass(30*time.Second + 1)
-		assert.Equal(t, journal.Pending, b.entry(t, "k").State)
+		assert.Equal(t, journal.StatePending, b.entry(t, "k").State)
 		pass(15*time.Minute + 30*time.Second)
-		assert.Equal(t, journal.Succeeded, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
 		cancel()
 		<-done
 		assert.Equal(t, 2, strings.Count(log.String(), "\n"), "the end is no error")
@@ -783,9 +819,9 @@ func TestRun(t *testing.T) {
 // TestRunInterval, without a logger.
 func TestRunInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(&fake{})
+		b := newBench(t, &fake{})
 		b.opts.Interval = time.Hour
-		b.wrap(b.fake)
+		b.wrap(t, b.fake)
 		b.store.breaks("entries")
 		var mu sync.Mutex
 		n := 0
@@ -806,8 +842,8 @@ func TestRunInterval(t *testing.T) {
 func TestEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		b := newBench(f)
-		other := b.journal.Wrap(&fake{name: "other"})
+		b := newBench(t, f)
+		other := wrap(t, b.journal, &fake{name: "other"})
 		began := time.Now()
 		for i := range 3 {
 			req := request(fmt.Sprintf("k%d", i))
@@ -832,8 +868,9 @@ func TestEntries(t *testing.T) {
 		}
 		assert.Equal(t, []string{"fake k0", "fake k1", "other k0", "fake k2"}, list(journal.Filter{}), "by Due, then Created")
 		assert.Equal(t, []string{"other k0"}, list(journal.Filter{Provider: "other"}))
+		assert.Empty(t, list(journal.Filter{Provider: "other", Account: "nz"}))
 		assert.Equal(t, []string{"fake k1", "other k0"}, list(journal.Filter{OrderKey: "1"}))
-		assert.Equal(t, []string{"fake k2"}, list(journal.Filter{States: []journal.State{journal.Unknown, journal.NeedsReview}}))
+		assert.Equal(t, []string{"fake k2"}, list(journal.Filter{States: []journal.State{journal.StateUnknown, journal.StateNeedsReview}}))
 		assert.Equal(t, []string{"fake k0"}, list(journal.Filter{Before: began.Add(time.Second)}))
 		assert.Empty(t, list(journal.Filter{DueBy: time.Now()}))
 		assert.Equal(t, []string{"fake k2"}, list(journal.Filter{DueBy: time.Now().Add(time.Minute)}))
@@ -848,244 +885,18 @@ func TestEntries(t *testing.T) {
 // TestMemoryChecksVersions: the compare-and-set that everything rests on.
 func TestMemoryChecksVersions(t *testing.T) {
 	store := journal.NewMemory()
-	e := journal.Entry{Provider: "fake", Key: "k", Order: refund.Order{ID: "1"}, State: journal.Sending, Version: 1}
-	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrConflict)
+	e := journal.Entry{Provider: "fake", Key: "k", Order: refund.Order{ID: "1"}, State: journal.StateSending, Version: 1}
+	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrStale)
 	require.NoError(t, store.Insert(t.Context(), e))
-	require.ErrorIs(t, store.Insert(t.Context(), e), journal.ErrExists)
-	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrConflict)
+	require.ErrorIs(t, store.Insert(t.Context(), e), journal.ErrKeyExists)
+	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrStale)
 	e.Version = 3
-	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrConflict)
+	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrStale)
 	e.Version = 2
 	require.NoError(t, store.Update(t.Context(), e))
-	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrConflict)
+	require.ErrorIs(t, store.Update(t.Context(), e), journal.ErrStale)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	e.Version = 3
 	require.ErrorIs(t, store.Update(ctx, e), context.Canceled)
-}
-
-// Abilities of a wrapped client.
-type (
-	lister   struct{}
-	canceler struct{}
-	getter   struct{}
-)
-
-func (getter) GetRefund(context.Context, refund.Ref) (*refund.Refund, error) { return nil, errWire }
-
-func (lister) Refunds(context.Context, refund.Query) iter.Seq2[*refund.Refund, error] {
-	return func(yield func(*refund.Refund, error) bool) { yield(nil, errWire) }
-}
-
-func (canceler) CancelRefund(context.Context, refund.Order) (*refund.Refund, error) {
-	return nil, errWire
-}
-
-// TestAbilities: a journalled client can do what the client can, no more and no less; and it is always a Resolver.
-func TestAbilities(t *testing.T) {
-	type base struct{ refund.Refunder }
-	f := base{&fake{}}
-	for _, r := range []refund.Refunder{
-		f,
-		struct {
-			base
-			getter
-		}{f, getter{}},
-		struct {
-			base
-			lister
-		}{f, lister{}},
-		struct {
-			base
-			canceler
-		}{f, canceler{}},
-		struct {
-			base
-			getter
-			lister
-		}{f, getter{}, lister{}},
-		struct {
-			base
-			getter
-			canceler
-		}{f, getter{}, canceler{}},
-		struct {
-			base
-			lister
-			canceler
-		}{f, lister{}, canceler{}},
-		struct {
-			base
-			getter
-			lister
-			canceler
-		}{f, getter{}, lister{}, canceler{}},
-	} {
-		t.Run(fmt.Sprintf("%T", r), func(t *testing.T) {
-			wrapped := journal.New(journal.NewMemory(), journal.Options{}).Wrap(r)
-			_, ok := wrapped.(refund.Resolver)
-			assert.True(t, ok)
-			assert.Equal(t, "fake", wrapped.Capabilities().Provider)
-
-			_, want := r.(refund.Getter)
-			g, is := wrapped.(refund.Getter)
-			require.Equal(t, want, is)
-			if is {
-				_, err := g.GetRefund(t.Context(), refund.Ref{})
-				require.ErrorIs(t, err, errWire)
-			}
-			_, want = r.(refund.Lister)
-			l, is := wrapped.(refund.Lister)
-			require.Equal(t, want, is)
-			if is {
-				for _, err := range l.Refunds(t.Context(), refund.Query{}) {
-					require.ErrorIs(t, err, errWire)
-				}
-			}
-			_, want = r.(refund.Canceler)
-			c, is := wrapped.(refund.Canceler)
-			require.Equal(t, want, is)
-			if is {
-				_, err := c.CancelRefund(t.Context(), refund.Order{})
-				require.ErrorIs(t, err, errWire)
-			}
-		})
-	}
-}
-
-// afterpayBench is a journal around a real client, on a network that can fail.
-type afterpayBench struct {
-	sim     *afterpaytest.Simulator
-	net     *refundtest.Network
-	store   *flaky
-	journal *journal.Journal
-	client  refund.Refunder
-	req     refund.Request
-}
-
-func newAfterpay(t *testing.T) *afterpayBench {
-	t.Helper()
-	b := &afterpayBench{sim: afterpaytest.New(), store: newFlaky()}
-	b.net = refundtest.NewNetwork(refundtest.InMemory(b.sim))
-	cfg := b.sim.Config()
-	cfg.Transport = b.net
-	client, err := afterpay.New(cfg)
-	require.NoError(t, err)
-	b.journal = journal.New(b.store, journal.Options{})
-	b.client = b.journal.Wrap(client)
-	b.req = refund.Request{
-		IdempotencyKey: "k", Order: b.sim.AddOrder(refund.MustParseMoney("100.00", "AUD")), Amount: refund.MustParseMoney("10.00", "AUD"),
-	}
-	return b
-}
-
-func (b *afterpayBench) state(t *testing.T) journal.State {
-	t.Helper()
-	e, err := b.store.Store.Get(context.Background(), "afterpay", "k")
-	require.NoError(t, err)
-	return e.State
-}
-
-// TestOldKeyIsNotSentAgain: past the provider's key life a repeat would be a second refund.
-func TestOldKeyIsNotSentAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newAfterpay(t)
-		b.net.Always(refundtest.LostAnswer)
-		_, err := b.client.Refund(t.Context(), b.req)
-		require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-		for range 20 { // an outage, in which every hour somebody tries again
-			pass(time.Hour)
-			_, err := b.client.Refund(t.Context(), b.req)
-			require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-		}
-		pass(5 * time.Hour) // since the last time; the first is what counts
-		before := len(b.net.Requests())
-		b.net.Always("")
-		_, err = b.client.Refund(t.Context(), b.req)
-		require.NoError(t, err)
-		for _, r := range b.net.Requests()[before:] {
-			assert.Equal(t, "GET", r.Method)
-		}
-		assert.Len(t, b.sim.Ledger(b.req.Order), 1)
-	})
-}
-
-// TestAbsenceIsNotBelievedAtOnce: reads lag behind writes, and the writer may have died late.
-func TestAbsenceIsNotBelievedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newAfterpay(t)
-		pass(time.Hour) // so that the order itself is old enough to be read
-		b.sim.SetReadLag(4 * time.Minute)
-		b.net.Always(refundtest.LostAnswer)
-		_, err := b.client.Refund(t.Context(), b.req)
-		require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-		e, err := b.store.Store.Get(t.Context(), "afterpay", "k")
-		require.NoError(t, err)
-		e.FirstSent, e.Version = e.FirstSent.Add(-25*time.Hour), e.Version+1 // too old to be sent again
-		require.NoError(t, b.store.Update(t.Context(), e))
-		for b.state(t) == journal.Unknown {
-			pass(15 * time.Second)
-			_, err := b.journal.Recover(t.Context())
-			require.NoError(t, err)
-		}
-		assert.Equal(t, journal.Succeeded, b.state(t))
-		assert.Len(t, b.sim.Ledger(b.req.Order), 1)
-	})
-}
-
-// TestNotSentAndNotRecorded: the caller must not hear that nothing will move, because recovery sends it.
-func TestNotSentAndNotRecorded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newAfterpay(t)
-		b.net.Always(refundtest.DialError)
-		b.store.breaks("update")
-		_, err := b.client.Refund(t.Context(), b.req)
-		require.ErrorIs(t, err, journal.ErrNotRecorded)
-		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-		assert.Empty(t, b.sim.Ledger(b.req.Order))
-
-		b.net.Always("")
-		b.store.breaks()
-		pass(time.Hour)
-		_, err = b.journal.Recover(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, journal.Succeeded, b.state(t))
-		assert.Len(t, b.sim.Ledger(b.req.Order), 1)
-	})
-}
-
-// TestStoreFailsAtEachStep of a refund whose answers are lost as well: the ledger has it once, and the journal says so.
-func TestStoreFailsAtEachStep(t *testing.T) {
-	for _, fault := range append(refundtest.Faults(), "") {
-		for _, op := range []string{"insert", "insert lost", "update", "update lost", "get", ""} {
-			t.Run(string(fault)+"/"+op, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b := newAfterpay(t)
-					b.net.Always(fault)
-					b.store.breaks(op)
-					got, err := b.client.Refund(t.Context(), b.req)
-					paid := len(b.sim.Ledger(b.req.Order)) == 1
-					if err == nil || got != nil {
-						assert.True(t, paid)
-					} else if refund.OutcomeOf(err) != refund.OutcomeUnknown {
-						assert.False(t, paid)
-						assert.Contains(t, []string{"", "get"}, op, "what is not recorded is not definite")
-					}
-					b.net.Always("")
-					b.store.breaks()
-					for range 100 {
-						if _, err = b.client.Refund(t.Context(), b.req); err == nil {
-							break
-						}
-						pass(time.Minute)
-						_, err := b.journal.Recover(t.Context())
-						require.NoError(t, err)
-					}
-					require.NoError(t, err)
-					assert.Equal(t, journal.Succeeded, b.state(t))
-					assert.Len(t, b.sim.Ledger(b.req.Order), 1)
-				})
-			})
-		}
-	}
 }

@@ -3,7 +3,6 @@ package refundtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,14 +27,19 @@ func cases() []testCase {
 		{"context over before the call", caseCanceledBefore},
 		{"context over during the call", caseCanceledDuring},
 		{"context over while waiting to retry", caseCanceledWaiting},
-		{"retries exhausted keep the answer", caseExhausted},
+		{"retries exhausted keep the response", caseExhausted},
 		{"retry-after beyond the cap", caseRetryAfter},
 		{"stale read", caseStaleRead},
+		{"resolving fails", caseResolvingFails},
+		{"unknown for days", caseOld},
 		{"look-up fails", caseLookUpFails},
 		{"abilities match capabilities", caseAbilities},
+		{"capabilities are copies", caseCopies},
+		{"wrapped", caseWrapped},
 		{"parts, lines and information arrive", caseArrives},
 		{"get refund", caseGet},
 		{"list refunds", caseList},
+		{"list refunds by time", caseListByTime},
 	}
 	for _, f := range Faults() {
 		all = append(all,
@@ -60,7 +64,7 @@ func caseFull(e *env) string {
 }
 
 func casePartial(e *env) string {
-	if !e.caps.Partial || !e.caps.Several {
+	if !e.caps.Partial || !e.caps.MultipleRefunds {
 		return "the provider has one refund for an order"
 	}
 	order := e.order()
@@ -71,7 +75,7 @@ func casePartial(e *env) string {
 			e.Errorf("a partial refund failed: %v", err)
 		}
 	}
-	if e.caps.Capped {
+	if e.caps.RejectsExcess {
 		if _, err := e.refund(context.Background(), e.request(order, 1)); err == nil {
 			e.Errorf("more was refunded than was paid")
 		}
@@ -83,7 +87,7 @@ func casePartial(e *env) string {
 }
 
 func caseExceeded(e *env) string {
-	if !e.caps.Capped {
+	if !e.caps.RejectsExcess {
 		return "the provider documents no limit to what is refunded of an order"
 	}
 	_, err := e.refund(context.Background(), e.request(e.order(), 10001))
@@ -99,18 +103,14 @@ func caseUnknownOrder(e *env) string {
 
 func caseCurrency(e *env) string {
 	req := e.request(e.order(), 100)
-	other := "JPY"
-	if e.h.Currency == other {
-		other = "KWD"
-	}
-	req.Amount = refund.MustParseMoney("100", other)
+	req.Amount = e.otherMoney()
 	_, err := e.refund(context.Background(), req)
 	refused(e, err, refund.ErrCurrencyMismatch)
 	return ""
 }
 
 // refused checks a definite refusal of one of the kinds.
-func refused(e *env, err error, kinds ...error) {
+func refused(e *env, err error, kinds ...refund.Kind) {
 	e.Helper()
 	if err == nil {
 		e.Errorf("the refund went through; expected was an error like %q", kinds[0])
@@ -143,34 +143,53 @@ func caseInvalid(e *env) string {
 			}
 		})
 	}
-	requests := map[string]refund.Request{
-		"no key":         with(func(r *refund.Request) { r.IdempotencyKey = "" }),
-		"long key":       with(func(r *refund.Request) { r.IdempotencyKey = strings.Repeat("k", 65) }),
-		"space in key":   with(func(r *refund.Request) { r.IdempotencyKey = "a b" }),
-		"newline in key": with(func(r *refund.Request) { r.IdempotencyKey = "a\nb" }),
-		"no amount":      with(func(r *refund.Request) { r.Amount = refund.Money{} }),
-		"zero":           with(func(r *refund.Request) { r.Amount = e.money(0) }),
-		"negative":       with(func(r *refund.Request) { r.Amount = e.money(-100) }),
-		"no order":       with(func(r *refund.Request) { r.Order = refund.Order{} }),
-		"unknown part":   with(func(r *refund.Request) { r.Part = "half" }),
-		"dots":           orderWith(".."),
-		"slash":          orderWith("1/../2"),
-		"control":        orderWith("1\x002"),
-		"long":           orderWith(strings.Repeat("1", 10<<10)),
+	type invalid struct {
+		field string // or the beginning of its name
+		req   refund.Request
 	}
-	if !e.caps.Lines {
-		requests["line"] = with(func(r *refund.Request) { r.Line = "7" })
+	requests := map[string]invalid{
+		"no key":                  {"IdempotencyKey", with(func(r *refund.Request) { r.IdempotencyKey = "" })},
+		"long key":                {"IdempotencyKey", with(func(r *refund.Request) { r.IdempotencyKey = strings.Repeat("k", 65) })},
+		"space in key":            {"IdempotencyKey", with(func(r *refund.Request) { r.IdempotencyKey = "a b" })},
+		"newline in key":          {"IdempotencyKey", with(func(r *refund.Request) { r.IdempotencyKey = "a\nb" })},
+		"no amount":               {"Amount", with(func(r *refund.Request) { r.Amount = refund.Money{} })},
+		"zero":                    {"Amount", with(func(r *refund.Request) { r.Amount = e.money(0) })},
+		"negative":                {"Amount", with(func(r *refund.Request) { r.Amount = e.money(-100) })},
+		"captured in other money": {"Captured", with(func(r *refund.Request) { r.Captured = e.otherMoney() })},
+		"more than was captured":  {"Amount", with(func(r *refund.Request) { r.Captured = e.money(99) })},
+		"no order":                {"Order", with(func(r *refund.Request) { r.Order = refund.Order{} })},
+		"unknown part":            {"Part", with(func(r *refund.Request) { r.Part = "half" })},
+		"order of dots":           {"Order", orderWith("..")},
+		"order with slash":        {"Order", orderWith("1/../2")},
+		"order with control":      {"Order", orderWith("1\x002")},
+		"order of absurd length":  {"Order", orderWith(strings.Repeat("1", 10<<10))},
 	}
-	for name, req := range requests {
-		_, err := e.client.Refund(context.Background(), req)
+	if !e.caps.RefundsLines {
+		requests["line"] = invalid{"Line", with(func(r *refund.Request) { r.Line = "7" })}
+	}
+	if order.InvoiceID == "" { // the provider has none: dropping it would refund the order instead
+		requests["invoice"] = invalid{"Order", with(func(r *refund.Request) { r.Order.InvoiceID = "7" })}
+	}
+	for name, invalid := range requests {
+		_, err := e.client.Refund(context.Background(), invalid.req)
 		e.note(err)
 		var re *refund.Error
 		if !errors.As(err, &re) {
 			e.Errorf("%s: expected was a *refund.Error, not %v", name, err)
 			continue
 		}
-		if re.Outcome != refund.OutcomeNotSent || re.Kind != refund.KindInvalidRequest || re.Field == "" || re.Message == "" {
-			e.Errorf("%s: expected was an invalid request, not sent, that names its field: %v", name, err)
+		kind, key := refund.ErrInvalidRequest, invalid.req.IdempotencyKey
+		if name == "more than was captured" {
+			kind = refund.ErrAmountExceeded
+		}
+		if invalid.field == "IdempotencyKey" { // whether what is no key is repeated is open
+			key = re.IdempotencyKey
+		}
+		if problem := e.signed(err, key); problem != "" {
+			e.Errorf("%s: %s: %v", name, problem, err)
+		}
+		if re.Outcome != refund.OutcomeNotSent || re.Kind != kind || !strings.HasPrefix(re.Field, invalid.field) || re.Message == "" {
+			e.Errorf("%s: expected was an error like %q, not sent, that names %s: %v", name, kind, invalid.field, err)
 		}
 		if len(re.Error()) > 512 {
 			e.Errorf("%s: the error is %d characters long", name, len(re.Error()))
@@ -189,6 +208,9 @@ func caseSameKey(e *env) string {
 		e.Errorf("the first refund failed: %v", err)
 		return ""
 	}
+	if first.Replayed {
+		e.Errorf("the first refund is marked as replayed: %+v", first)
+	}
 	again, err := e.refund(context.Background(), req)
 	switch e.caps.Repeat {
 	case refund.RepeatSame, refund.RepeatFound:
@@ -196,6 +218,8 @@ func caseSameKey(e *env) string {
 			e.Errorf("Capabilities.Repeat is %q, but the repeat failed: %v", e.caps.Repeat, err)
 		} else if again.ID != first.ID {
 			e.Errorf("the repeat returned the refund %q instead of %q", again.ID, first.ID)
+		} else if e.caps.Repeat == refund.RepeatFound && !again.Replayed {
+			e.Errorf("the repeat was found, and is not marked as replayed: %+v", again)
 		}
 	case refund.RepeatRefused, refund.RepeatRefundsAgain:
 		if err == nil {
@@ -216,8 +240,13 @@ func caseSameKeyOtherAmount(e *env) string {
 		e.Errorf("the first refund failed: %v", err)
 	}
 	req.Amount = e.money(1000)
-	if _, err := e.refund(context.Background(), req); err == nil {
+	_, err := e.refund(context.Background(), req)
+	switch {
+	case err == nil:
 		e.Errorf("the key of a refund of 25.00 was good for one of 10.00 too")
+	case e.caps.Repeat == refund.RepeatRefused: // whatever the key was
+	case refund.OutcomeOf(err) != refund.OutcomeUnknown, refund.KindOf(err) != refund.ErrKeyReused && refund.KindOf(err) != refund.ErrConflict:
+		e.Errorf("the key's refund was paid: expected was %q or %q, outcome unknown: %v", refund.ErrKeyReused, refund.ErrConflict, err)
 	}
 	return ""
 }
@@ -307,7 +336,7 @@ func caseExhausted(e *env) string {
 	}
 	var re *refund.Error
 	if errors.As(err, &re) && (re.HTTPStatus != http.StatusServiceUnavailable || re.Attempts < 1 || len(re.Raw) == 0) {
-		e.Errorf("the error has lost the last answer: status %d, attempts %d, %d bytes", re.HTTPStatus, re.Attempts, len(re.Raw))
+		e.Errorf("the error has lost the last response: status %d, attempts %d, %d bytes", re.HTTPStatus, re.Attempts, len(re.Raw))
 	}
 	return ""
 }
@@ -326,122 +355,11 @@ func caseRetryAfter(e *env) string {
 	return ""
 }
 
-// caseFault lets the first write, or every write, meet a fault, heals the network, and then does what a careful user
-// does: resolve what is unknown, and send the same key again when nothing moved.
-func caseFault(e *env, f Fault, always bool) string {
-	ctx := context.Background()
-	if always {
-		e.net.Always(f)
-	} else {
-		e.net.Inject(f)
-	}
-	req := e.request(e.order(), 2500)
-	_, err := e.refund(ctx, req)
-	e.net.Always("")
-	if err == nil {
-		if len(e.sim.Ledger(req.Order)) != 1 {
-			e.Errorf("the client says that the refund was made, but nothing moved")
-		}
-		return ""
-	}
-	if refund.OutcomeOf(err) == refund.OutcomeUnknown {
-		if e.caps.Resolve == refund.ResolveByHand {
-			return "" // a person looks; that the outcome was not misreported has been checked
-		}
-		verdict, known := e.resolve(err)
-		if !known {
-			e.Errorf("the outcome could not be resolved: %v", err)
-			return ""
-		}
-		if verdict == refund.VerdictApplied {
-			return ""
-		}
-	}
-	if n := len(e.sim.Ledger(req.Order)); n > 0 {
-		e.Errorf("the client says that nothing moved, but the ledger has %d", n)
-	}
-	if _, err := e.refund(ctx, req); err != nil {
-		e.Errorf("the same key could not be sent again after nothing had moved: %v", err)
-	}
-	return ""
-}
-
-func caseStaleRead(e *env) string {
-	if e.caps.Resolve == refund.ResolveByHand {
-		return "the provider cannot be read"
-	}
-	order := e.order()
-	<-time.After(time.Minute)
-	e.sim.SetReadLag(30 * time.Second)
-	req := e.request(order, 2500)
-	e.net.Always(LostAnswer)
-	_, err := e.refund(context.Background(), req)
-	if refund.OutcomeOf(err) != refund.OutcomeUnknown || err == nil {
-		e.Errorf("a refund whose answers are all lost is unknown: %v", err)
-		return ""
-	}
-	if lister, ok := e.client.(refund.Lister); ok {
-		for _, err := range lister.Refunds(context.Background(), refund.Query{Order: order}) {
-			if err == nil {
-				e.Errorf("the simulator shows a refund at once: its SetReadLag has no effect")
-			}
-		}
-	}
-	// The network stays broken for writes, so that only the read can tell; it lags, and must not be believed at once.
-	if verdict, known := e.resolve(err); known && verdict != refund.VerdictApplied {
-		e.Errorf("a stale read was believed: %s", verdict)
-	}
-	return ""
-}
-
-// caseLookUpFails: a client that looks before it sends must not send when it could not look.
-func caseLookUpFails(e *env) string {
-	req := e.request(e.order(), 2500)
-	e.net.BreakReads(true)
-	_, err := e.refund(context.Background(), req)
-	e.net.BreakReads(false)
-	requests := e.net.Requests()
-	if len(requests) == 1 && requests[0].Method != http.MethodGet {
-		return "the client does not look before it sends"
-	}
-	for _, r := range requests {
-		if r.Method != http.MethodGet {
-			e.Errorf("the refund was sent without having looked: %v", err)
-			return ""
-		}
-	}
-	var re *refund.Error
-	if !errors.As(err, &re) || re.Outcome == refund.OutcomeUnknown || re.IdempotencyKey != req.IdempotencyKey {
-		e.Errorf("expected was an error with the key that says that nothing moved: %v", err)
-	}
-	if _, err := e.refund(context.Background(), req); err != nil {
-		e.Errorf("the same key could not be sent again after a look-up had failed: %v", err)
-	}
-	return ""
-}
-
-func caseAbilities(e *env) string {
-	_, resolver := e.client.(refund.Resolver)
-	if !resolver && e.caps.Resolve != refund.ResolveByHand {
-		e.Errorf("Capabilities.Resolve is %q, Resolver is %v", e.caps.Resolve, resolver)
-	}
-	if _, ok := e.client.(refund.Baseliner); ok && e.caps.Resolve != refund.ResolveByBaseline {
-		e.Errorf("Capabilities.Resolve is %q, Baseliner is %v", e.caps.Resolve, ok)
-	}
-	if e.caps.Provider == "" || e.caps.Repeat == "" || e.caps.Resolve == "" {
-		e.Errorf("Capabilities are incomplete: %+v", e.caps)
-	}
-	if e.caps.WriteTimeout <= 0 || e.caps.ReadLag <= 0 && e.caps.Resolve != refund.ResolveByHand {
-		e.Errorf("Capabilities have no WriteTimeout, or no ReadLag although something can be read: %+v", e.caps)
-	}
-	return ""
-}
-
 // caseArrives checks every claim of Capabilities about what travels.
 func caseArrives(e *env) string {
 	informant, ok := e.sim.(Informant)
 	if !ok {
-		if len(e.caps.Parts) > 0 || e.caps.Lines || e.caps.Reason || e.caps.Metadata {
+		if len(e.caps.Parts) > 0 || e.caps.RefundsLines || e.caps.Reason || e.caps.Metadata {
 			e.Errorf("Capabilities claim that information travels, but the simulator is no Informant")
 		}
 		return "the provider takes an amount and nothing else"
@@ -450,7 +368,7 @@ func caseArrives(e *env) string {
 		order, line := informant.AddPartOrder(e.money(2500), part)
 		req := e.request(order, 2500)
 		req.Part = part
-		if e.caps.Lines {
+		if e.caps.RefundsLines {
 			req.Line = line
 		}
 		if _, err := e.refund(context.Background(), req); err != nil {
@@ -474,81 +392,6 @@ func caseArrives(e *env) string {
 				e.Errorf("Capabilities.Metadata is %v, but %q arrived as %q", e.caps.Metadata, v, got.Metadata[k])
 			}
 		}
-	}
-	return ""
-}
-
-func caseGet(e *env) string {
-	getter, ok := e.client.(refund.Getter)
-	if !ok {
-		return "the client is no Getter"
-	}
-	ctx := context.Background()
-	want, err := e.refund(ctx, e.request(e.order(), 2500))
-	if err != nil {
-		e.Errorf("the refund failed: %v", err)
-		return ""
-	}
-	got, err := getter.GetRefund(ctx, refund.Ref{Order: want.Order, ID: want.ID})
-	e.note(got, err)
-	if err != nil {
-		e.Errorf("the refund could not be read: %v", err)
-		return ""
-	}
-	if got.ID != want.ID || got.Order != want.Order || got.Amount != e.money(2500) {
-		e.Errorf("read was %+v, made was %+v", got, want)
-	}
-	if _, err := getter.GetRefund(ctx, refund.Ref{Order: e.sim.UnknownOrder(), ID: want.ID}); err == nil || refund.OutcomeOf(err) == refund.OutcomeUnknown {
-		e.Errorf("a refund of an unknown order: %v", err)
-	}
-	return ""
-}
-
-func caseList(e *env) string {
-	lister, ok := e.client.(refund.Lister)
-	if !ok {
-		return "the client is no Lister"
-	}
-	ctx := context.Background()
-	order := e.order()
-	want := map[string]bool{}
-	for i := range int64(3) {
-		if i > 0 && !e.caps.Several {
-			break
-		}
-		<-time.After(2 * time.Minute)
-		got, err := e.refund(ctx, e.request(order, 1000+i))
-		if err != nil {
-			e.Errorf("the refund failed: %v", err)
-			return ""
-		}
-		want[got.ID] = true
-	}
-	seq := lister.Refunds(ctx, refund.Query{Order: order})
-	for pass := range 2 {
-		seen := map[string]bool{}
-		for got, err := range seq {
-			e.note(got, err)
-			if err != nil {
-				e.Errorf("pass %d: %v", pass, err)
-				break
-			}
-			seen[got.ID] = true
-		}
-		if fmt.Sprint(seen) != fmt.Sprint(want) {
-			e.Errorf("pass %d listed %v, made were %v", pass, seen, want)
-		}
-	}
-	seq(func(*refund.Refund, error) bool { return false }) // must not panic or go on
-	errs := 0
-	for _, err := range lister.Refunds(ctx, refund.Query{Order: e.sim.UnknownOrder()}) {
-		if err == nil {
-			e.Errorf("an unknown order has refunds")
-		}
-		errs++
-	}
-	if errs > 1 {
-		e.Errorf("the listing went on after its first error")
 	}
 	return ""
 }

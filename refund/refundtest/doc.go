@@ -1,11 +1,9 @@
-// Package refundtest is the definition of a correct refund.Refunder, as a test suite, and the tools it is made of: a
-// contract for stateful provider simulators, and a network that fails on purpose.
+// Package refundtest is the definition of a correct refund.Refunder, as a test suite, and the kit that it is made of: what
+// simulators of providers have in common, and a network that fails on purpose.
 //
 //	func TestConformance(t *testing.T) {
 //		refundtest.Run(t, refundtest.Harness{
 //			NewSimulator: func() refundtest.Simulator { return afterpaytest.New() },
-//			NewClient: func(o refund.Options) (refund.Refunder, error) { ... },
-//			Currency: "AUD",
 //		})
 //	}
 //
@@ -14,10 +12,13 @@
 // compared with what the client said:
 //
 //   - no key was refunded twice;
-//   - every error is a *refund.Error;
+//   - every error is a *refund.Error that names the provider, the account, the operation and the key;
 //   - if money moved during a call, the call succeeded or its outcome is unknown;
-//   - a success has moved its amount;
-//   - no credential and no personal datum is in any error, log record or print of the client.
+//   - a success has moved its amount, and names the key, the order and the account;
+//   - an unknown outcome is resolved as the ledger has it, and absence is believed neither at the first look nor before
+//     Capabilities.AbsenceAfter;
+//   - no credential and no personal datum is in any error, log record, print or JSON of the client.
 //
-// A user's own tests can use Network and InMemory with any simulator of this module.
+// A simulator is an http.Handler that embeds a Clock and has a ledger: see Simulator. A user's own tests can use
+// Network, InMemory and Serve with any simulator of this module.
 package refundtest

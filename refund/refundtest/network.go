@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,20 +23,20 @@ type Fault string
 const (
 	DialError               Fault = "dial error"                 // not acted: the connection is refused
 	ResetBeforeWrite        Fault = "reset before write"         // not acted: the connection dies before a byte is written
-	LostAnswer              Fault = "lost answer"                // acted: the connection dies before the answer
+	LostAnswer              Fault = "lost answer"                // acted: the connection dies before the response
 	NoAnswer                Fault = "no answer"                  // acted: nothing comes back until the client gives up
-	ResetMidBody            Fault = "reset mid body"             // acted: the connection dies half-way through the answer
-	Truncated               Fault = "truncated"                  // acted: the answer ends early, but cleanly
-	Garbage                 Fault = "garbage"                    // acted: the answer's body is not JSON
+	ResetMidBody            Fault = "reset mid body"             // acted: the connection dies half-way through the response
+	Truncated               Fault = "truncated"                  // acted: the response ends early, but cleanly
+	Garbage                 Fault = "garbage"                    // acted: the response's body is not JSON
 	HTMLBlockPage           Fault = "html block page"            // not acted: something in front answers 403 in HTML
 	ServerErrorAfterCommit  Fault = "server error after commit"  // acted: something in front answers 502
 	ServerErrorBeforeCommit Fault = "server error before commit" // not acted: something in front answers 503
 	Throttle                Fault = "throttle"                   // not acted: 429, come back in a second
 	ThrottleForever         Fault = "throttle forever"           // not acted: 429, come back tomorrow
-	SlowDrip                Fault = "slow drip"                  // acted: the answer comes a byte in 30 s
-	HugeBody                Fault = "huge body"                  // acted: the answer does not end for 256 MiB
+	SlowDrip                Fault = "slow drip"                  // acted: the response comes a byte in 30 s
+	HugeBody                Fault = "huge body"                  // acted: the response does not end for 256 MiB
 	Redirect                Fault = "redirect"                   // not acted: 307 to another host
-	// DuplicateDelivery: acted; the pooled connection dies before the answer, and the request is delivered again if
+	// DuplicateDelivery: acted; the pooled connection dies before the response, and the request is delivered again if
 	// net/http would do so by itself (request.go, isReplayable).
 	DuplicateDelivery Fault = "duplicate delivery"
 	// StaleRead is no fault of the network but of the provider: reads show an old state. See Simulator.SetReadLag.
@@ -61,8 +62,10 @@ type Network struct {
 	always    Fault
 	readsDown bool
 	requests  []*http.Request
-	last      time.Time // when the last of them was handed over
-	flooded   bool      // more of a HugeBody was read than any answer needs
+	last      time.Time   // when the last of them was handed over
+	writes    int         // how many of them were writes
+	lost      []time.Time // see trail
+	flooded   bool        // more of a HugeBody was read than any response needs
 }
 
 // NewNetwork makes a network without faults in front of next.
@@ -94,7 +97,7 @@ func (n *Network) BreakReads(down bool) {
 func (n *Network) Requests() []*http.Request {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return append([]*http.Request(nil), n.requests...)
+	return slices.Clone(n.requests)
 }
 
 // idle returns how long ago the last request was handed over.
@@ -102,6 +105,24 @@ func (n *Network) idle() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return time.Since(n.last)
+}
+
+// trail is what went out in some span of time.
+type trail struct {
+	writes int
+	lost   []time.Time // when writes reached the provider whose response was lost or spoiled
+}
+
+func (n *Network) mark() trail {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return trail{n.writes, slices.Clone(n.lost)}
+}
+
+// since returns what went out since the mark.
+func (n *Network) since(mark trail) trail {
+	now := n.mark()
+	return trail{now.writes - mark.writes, now.lost[len(mark.lost):]}
 }
 
 func (n *Network) fault(req *http.Request) Fault {
@@ -114,12 +135,25 @@ func (n *Network) fault(req *http.Request) Fault {
 		}
 		return ""
 	}
+	n.writes++
+	f := n.always
 	if len(n.queue) > 0 {
-		f := n.queue[0]
-		n.queue = n.queue[1:]
-		return f
+		f, n.queue = n.queue[0], n.queue[1:]
 	}
-	return n.always
+	if acted(f) {
+		n.lost = append(n.lost, n.last)
+	}
+	return f
+}
+
+// acted reports whether the provider processes a request that meets f, and its response is lost or spoiled.
+func acted(f Fault) bool {
+	switch f {
+	case LostAnswer, NoAnswer, ResetMidBody, Truncated, Garbage, ServerErrorAfterCommit, SlowDrip, HugeBody, DuplicateDelivery:
+		return true
+	case DialError, ResetBeforeWrite, HTMLBlockPage, ServerErrorBeforeCommit, Throttle, ThrottleForever, Redirect, StaleRead:
+	}
+	return false
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -202,7 +236,7 @@ func (n *Network) deliverTwice(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = resp.Body.Close() //nolint:errcheck // the answer is lost
+	_ = resp.Body.Close() //nolint:errcheck // the response is lost
 	if !replayable {
 		return nil, io.EOF
 	}

@@ -3,6 +3,7 @@ package refundtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,18 +18,29 @@ import (
 	"github.com/multirefund/refund-go/refund"
 )
 
-// Simulator is a stateful fake of a provider, with a ledger of what really moved. Safe for concurrent use. It takes
-// the time from time.Now.
+// Simulator is a stateful fake of a provider, with a ledger of what really moved. It embeds a Clock. Safe for concurrent
+// use.
 type Simulator interface {
 	http.Handler
+	// Provider returns the name of the provider's package.
+	Provider() string
+	// Currency returns the currency of its orders.
+	Currency() string
+	// Secrets returns the credentials that its clients are given. They must not appear anywhere.
+	Secrets() []string
+	// Refunder makes a client of the simulator with opts. Without a Transport and a BaseURL in them it calls the
+	// simulator in memory.
+	Refunder(opts refund.Options) (refund.Refunder, error)
 	// AddOrder makes an order of which that much can be refunded, and returns its ids.
 	AddOrder(captured refund.Money) refund.Order
 	// UnknownOrder returns ids of the right form that no order has.
 	UnknownOrder() refund.Order
 	// Ledger returns what was refunded of an order, in order of time.
 	Ledger(order refund.Order) []refund.Money
-	// SetReadLag makes reads show the state as it was that long ago.
+	// SetReadLag makes reads show the state as it was that long ago. Clock has it.
 	SetReadLag(lag time.Duration)
+	// Advance moves the simulator's clock. Clock has it.
+	Advance(d time.Duration)
 }
 
 // Informant is a Simulator of a provider that keeps more of a refund than its amount: whatever Capabilities.Parts, Lines,
@@ -46,14 +58,10 @@ type Informant interface {
 type Harness struct {
 	// NewSimulator makes an empty provider.
 	NewSimulator func() Simulator
-	// NewClient makes the client under test, with opts in its Config and credentials that the simulator accepts.
-	NewClient func(opts refund.Options) (refund.Refunder, error)
-	// Currency of the simulator's orders.
-	Currency string
-	// Secrets are the credentials given to the client. They must not appear anywhere.
-	Secrets []string
+	// NewClient makes the client under test. Nil means the simulator's own, Simulator.Refunder.
+	NewClient func(sim Simulator, opts refund.Options) (refund.Refunder, error)
 	// Skip maps names of cases, as go test -v prints them but with spaces, to the reason why they do not apply. Cases
-	// about lost answers, duplicate delivery, stale reads and failed look-ups always apply.
+	// about lost answers, duplicate delivery, stale reads, failed look-ups, failed and late resolving always apply.
 	Skip map[string]string
 }
 
@@ -89,7 +97,7 @@ func unskippable(name string) string {
 	if !slices.ContainsFunc(all, func(c testCase) bool { return c.name == name }) {
 		return "there is no such case"
 	}
-	for _, always := range []string{string(LostAnswer), string(NoAnswer), string(DuplicateDelivery), "stale read", "look-up fails"} {
+	for _, always := range []string{string(LostAnswer), string(NoAnswer), string(DuplicateDelivery), "stale read", "look-up fails", "resolving fails", "unknown for days"} {
 		if strings.HasSuffix(name, always) {
 			return "this case always applies"
 		}
@@ -119,7 +127,7 @@ type testCase struct {
 }
 
 func runCase(t reporter, h Harness, m mode, c testCase) (skip string) {
-	e := &env{reporter: t, h: h, sim: h.NewSimulator()}
+	e := &env{reporter: t, sim: h.NewSimulator()}
 	baseURL, next, stop := "", InMemory(e.sim), func() {}
 	if m == server {
 		var transport *http.Transport
@@ -129,10 +137,14 @@ func runCase(t reporter, h Harness, m mode, c testCase) (skip string) {
 	defer stop()
 	e.net = NewNetwork(next)
 	e.opts = refund.Options{
-		Transport: e.net, BaseURL: baseURL,
+		Account: suiteAccount, Transport: e.net, BaseURL: baseURL,
 		Logger: slog.New(slog.NewTextHandler(&e.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	client, err := h.NewClient(e.opts)
+	newClient := h.NewClient
+	if newClient == nil {
+		newClient = Simulator.Refunder
+	}
+	client, err := newClient(e.sim, e.opts)
 	if err != nil {
 		t.Errorf("NewClient: %v", err)
 		return ""
@@ -143,10 +155,12 @@ func runCase(t reporter, h Harness, m mode, c testCase) (skip string) {
 	return skip
 }
 
+// suiteAccount is the account of every client of the suite.
+const suiteAccount = "suite-account"
+
 // env is what one case works with.
 type env struct {
 	reporter
-	h      Harness
 	sim    Simulator
 	net    *Network
 	opts   refund.Options
@@ -164,11 +178,20 @@ type env struct {
 func (e *env) order() refund.Order { return e.sim.AddOrder(e.money(10000)) }
 
 func (e *env) money(minor int64) refund.Money {
-	m, err := refund.MoneyFromMinor(minor, e.h.Currency)
+	m, err := refund.MoneyFromMinor(minor, e.sim.Currency())
 	if err != nil {
 		panic(err)
 	}
 	return m
+}
+
+// otherMoney is an amount in another currency than the simulator's.
+func (e *env) otherMoney() refund.Money {
+	other := "JPY"
+	if e.sim.Currency() == other {
+		other = "KWD"
+	}
+	return refund.MustParseMoney("100", other)
 }
 
 // request makes a request with a key of its own.
@@ -198,15 +221,15 @@ func (e *env) refund(ctx context.Context, req refund.Request) (*refund.Refund, e
 	e.keys[req.Order][req.IdempotencyKey] = true
 	e.mu.Unlock()
 
-	before := len(e.sim.Ledger(req.Order))
+	before, mark := len(e.sim.Ledger(req.Order)), e.net.mark()
 	got, err := e.client.Refund(ctx, req)
-	after := e.sim.Ledger(req.Order)
+	after, trail := e.sim.Ledger(req.Order), e.net.since(mark)
 	e.note(got, err)
 	if err != nil {
 		if got != nil {
 			e.Errorf("Refund returned a refund beside the error %v", err)
 		}
-		if problem := e.wellFormed(err, req); problem != "" {
+		if problem := e.wellFormed(err, req, trail); problem != "" {
 			e.Errorf("%s: %v", problem, err)
 		}
 		if len(after) > before && refund.OutcomeOf(err) != refund.OutcomeUnknown {
@@ -221,35 +244,85 @@ func (e *env) refund(ctx context.Context, req refund.Request) (*refund.Refund, e
 	if !slices.Contains(after, req.Amount) {
 		e.Errorf("the client says %s was refunded, but the ledger has %v", req.Amount, after)
 	}
-	if got.IdempotencyKey != req.IdempotencyKey || got.Order != req.Order || got.Provider != e.caps.Provider {
-		e.Errorf("the refund names another key, order or provider: %+v", got)
+	if problem := e.isOf(got, req); problem != "" {
+		e.Errorf("%s: %+v", problem, got)
 	}
-	if got.Amount != req.Amount && !got.Amount.IsZero() {
-		e.Errorf("the refund is of %s, asked was %s", got.Amount, req.Amount)
+	if got.Replayed && trail.writes > 0 {
+		e.Errorf("the refund is marked as replayed, but %d requests went out to make it", trail.writes)
 	}
 	return got, nil
 }
 
-// wellFormed returns what is wrong with an error of Refund.
-func (e *env) wellFormed(err error, req refund.Request) string {
-	re, ok := err.(*refund.Error) //nolint:errorlint // Refund promises the very type
+// isOf returns what keeps got from being the refund that req asked for.
+func (e *env) isOf(got *refund.Refund, req refund.Request) string {
+	switch {
+	case got.IdempotencyKey != req.IdempotencyKey:
+		return "the refund has another key"
+	case got.Amount != req.Amount && !got.Amount.IsZero():
+		return "the refund is of another amount than " + req.Amount.String()
+	}
+	return e.isFrom(got, req.Order)
+}
+
+// isFrom returns what keeps got from being a refund of order from the client's account.
+func (e *env) isFrom(got *refund.Refund, order refund.Order) string {
+	switch {
+	case got.Order != order:
+		return "the refund is of another order"
+	case got.Provider != e.caps.Provider:
+		return "the refund names another provider"
+	case got.Account != suiteAccount:
+		return "the refund names another account"
+	}
+	return ""
+}
+
+// signed returns what is missing from an error of any call.
+func (e *env) signed(err error, key string) string {
+	re, ok := err.(*refund.Error) //nolint:errorlint // clients promise the very type
 	if !ok {
 		return "the error is not a *refund.Error"
 	}
 	switch {
 	case re.Provider != e.caps.Provider:
 		return "the error names another provider"
-	case re.Outcome == refund.OutcomeUnknown && (re.Attempt.Request.IdempotencyKey != req.IdempotencyKey || re.Attempt.Tries < 1 ||
-		re.Attempt.FirstSent.IsZero() || re.Attempt.LastSent.Before(re.Attempt.FirstSent)):
-		return "an unknown outcome without its Attempt"
-	case re.Outcome == refund.OutcomeUnknown && re.Advice() != refund.AdviceResolve:
-		return "an unknown outcome with another advice than to resolve it"
-	case re.Outcome != refund.OutcomeNotSent && re.IdempotencyKey != req.IdempotencyKey:
-		return "the error has lost the key"
+	case re.Account != suiteAccount:
+		return "the error names another account"
+	case re.Op == "":
+		return "the error names no operation"
+	case re.IdempotencyKey != key:
+		return "the error has another key, or none"
 	case re.Message == "" && re.Code == "":
 		return "the error says nothing"
 	}
 	return ""
+}
+
+// wellFormed returns what is wrong with an error of Refund. trail is what the call sent.
+func (e *env) wellFormed(err error, req refund.Request, trail trail) string {
+	var re *refund.Error
+	if problem := e.signed(err, req.IdempotencyKey); problem != "" || !errors.As(err, &re) {
+		return problem
+	}
+	a := &re.Attempt
+	switch {
+	case re.Outcome != refund.OutcomeUnknown:
+	case re.Kind != refund.ErrKeyReused && re.Advice() != refund.AdviceResolve:
+		return "an unknown outcome with another advice than to resolve it"
+	case trail.writes == 0: // an earlier call is what is unknown
+	case !same(a.Request, req) || a.Tries < 1 || a.FirstSent.IsZero() || a.LastSent.Before(a.FirstSent):
+		return "an unknown outcome without its Attempt"
+	case len(trail.lost) > 0 && a.FirstSent.After(trail.lost[0]):
+		return "Attempt.FirstSent is later than the first request that reached the provider"
+	case len(trail.lost) > 0 && a.LastSent.Before(trail.lost[len(trail.lost)-1]):
+		return "Attempt.LastSent is earlier than the last request that reached the provider"
+	}
+	return ""
+}
+
+// same reports whether two requests ask for the same refund.
+func same(a, b refund.Request) bool {
+	return a.IdempotencyKey == b.IdempotencyKey && a.Order == b.Order && a.Amount == b.Amount && a.Part == b.Part && a.Line == b.Line
 }
 
 // note remembers how values print.
@@ -265,62 +338,15 @@ func (e *env) note(values ...any) {
 				e.texts = append(e.texts, err.Error(), fmt.Sprintf("%+v %#v", err, err))
 				if re, ok := err.(*refund.Error); ok && re != nil { //nolint:errorlint // each link is looked at
 					e.texts = append(e.texts, fmt.Sprintf("%+v", *re)) // even a copy must not leak
+					if text, err := json.Marshal(re); err == nil {
+						e.texts = append(e.texts, string(text))
+					}
 				}
 			}
 			continue
 		}
 		e.texts = append(e.texts, fmt.Sprintf("%v %+v %#v %s", v, v, v, v))
 	}
-}
-
-// resolve asks what became of an unknown refund until it is known, and compares the answer with the ledger. It reports
-// whether it is known.
-func (e *env) resolve(err error) (refund.Verdict, bool) {
-	e.Helper()
-	var re *refund.Error
-	if !errors.As(err, &re) || re.Outcome != refund.OutcomeUnknown {
-		e.Errorf("there is nothing to resolve: %v", err)
-		return 0, false
-	}
-	resolver, ok := e.client.(refund.Resolver)
-	if !ok {
-		e.Errorf("Capabilities say that an unknown outcome is resolved %s, but the client is no Resolver", e.caps.Resolve)
-		return 0, false
-	}
-	attempt := re.Attempt
-	for range 8 {
-		got, err := resolver.Resolve(context.Background(), attempt)
-		e.note(err, got)
-		if err != nil {
-			if errors.As(err, &re) && re.Attempt.Tries > 0 {
-				attempt = re.Attempt
-			}
-			<-time.After(time.Minute)
-			continue
-		}
-		moved := len(e.sim.Ledger(attempt.Request.Order)) > 0
-		switch got.Verdict {
-		case refund.VerdictApplied:
-			if !moved {
-				e.Errorf("resolved as applied, but nothing moved")
-			}
-			if got.Refund == nil {
-				e.Errorf("resolved as applied, but without the refund")
-			}
-			return got.Verdict, true
-		case refund.VerdictNotApplied:
-			if moved {
-				e.Errorf("resolved as not applied, but money moved")
-			}
-			return got.Verdict, true
-		case refund.VerdictUndetermined:
-		}
-		if got.NotBefore.IsZero() {
-			return got.Verdict, false
-		}
-		<-time.After(time.Until(got.NotBefore))
-	}
-	return 0, false
 }
 
 // finish checks what holds after every case.
@@ -337,11 +363,11 @@ func (e *env) finish() {
 		}
 	}
 	if e.net.flooded {
-		e.Errorf("an answer without end was read on and on")
+		e.Errorf("a response without end was read on and on")
 	}
 	e.note(e.client)
 	texts := append(e.texts, e.logs.String())
-	for _, secret := range append([]string{canaryPerson, "canary-metadata"}, e.h.Secrets...) {
+	for _, secret := range append([]string{canaryPerson, "canary-metadata"}, e.sim.Secrets()...) {
 		for _, text := range texts {
 			if secret != "" && strings.Contains(text, secret) {
 				e.Errorf("%q was printed: %.300s", secret, text)

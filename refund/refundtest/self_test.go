@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,15 +46,35 @@ const (
 	ignoresContext    knob = "ignores the context"
 	replayableBelow   knob = "lets net/http repeat a refund"
 	followsRedirects  knob = "follows redirects"
-	readsTooMuch      knob = "reads answers without a sensible limit"
+	readsTooMuch      knob = "reads responses without a sensible limit"
 	logsRequests      knob = "logs its credentials"
+	dropsInvoice      knob = "drops the invoice"
+	ignoresCaptured   knob = "ignores what was captured"
 	believesAbsence   knob = "believes a stale read"
+	believesEarly     knob = "believes absence after five minutes"
+	believesOneLook   knob = "believes the first look"
 	hopes             knob = "resolves by hoping"
 	givesUp           knob = "cannot resolve"
 	asksForEver       knob = "never finishes resolving"
+	forgetsAttempt    knob = "forgets the attempt that it is asked about"
+	forgetsSending    knob = "forgets when it was last sent"
+	forgetsSnapshot   knob = "forgets the snapshot"
+	resendsForever    knob = "resolves by sending again, however old the key"
+	resolvesAnother   knob = "resolves with another refund"
+	failsForGood      knob = "calls a failure to resolve a refusal"
 	getsAnything      knob = "finds refunds that there are not"
 	listsOnce         knob = "lists only once"
 	listsBeyondErrors knob = "goes on listing after an error"
+	listsNothing      knob = "lists nothing when it cannot read"
+	listsNoOrder      knob = "asks for the refunds of no order"
+	ignoresDates      knob = "ignores the dates of a query"
+	undated           knob = "knows no dates, which is no flaw"
+	refusesDates      knob = "cannot list by time, which is no flaw"
+	hidesUndated      knob = "hides refunds without a date"
+	readsUnknown      knob = "calls a failed read unknown"
+
+	takesFailureForAbsence knob = "takes a failed look for absence"
+	resolvesWithoutKey     knob = "loses the key of what it cannot resolve"
 )
 
 func flaws() map[string]flaw {
@@ -130,7 +149,7 @@ func flaws() map[string]flaw {
 		"calls a failure a success": {
 			spoil: func(req request, got result, e failure) (result, error) {
 				if e != nil {
-					got = &refund.Refund{IdempotencyKey: req.IdempotencyKey, Order: req.Order, Provider: "toy", Status: refund.StatusSucceeded}
+					got = &refund.Refund{IdempotencyKey: req.IdempotencyKey, Order: req.Order, Provider: "toy", Account: suiteAccount, Status: refund.StatusSucceeded}
 				}
 				return got, nil
 			},
@@ -143,7 +162,8 @@ func flaws() map[string]flaw {
 		"fails always": {
 			spoil: func(req request, _ result, _ failure) (result, error) {
 				return nil, &refund.Error{
-					Provider: "toy", Outcome: refund.OutcomeRejected, Kind: refund.KindConflict, Message: "no", IdempotencyKey: req.IdempotencyKey,
+					Provider: "toy", Account: suiteAccount, Op: "refund", Outcome: refund.OutcomeRejected, Kind: refund.ErrConflict,
+					Message: "no", IdempotencyKey: req.IdempotencyKey,
 				}
 			},
 			caught: []string{
@@ -152,14 +172,40 @@ func flaws() map[string]flaw {
 				"fault once: throttle",
 			},
 		},
-		"resolves by hoping":     {knob: hopes, caught: []string{"fault always: reset before write"}},
-		"believes a stale read":  {knob: believesAbsence, caught: []string{"stale read"}},
-		"cannot resolve":         {knob: givesUp, caught: []string{"fault always: lost answer"}},
-		"never stops to resolve": {knob: asksForEver, caught: []string{"fault always: reset before write"}},
+		"resolves by hoping":                             {knob: hopes, caught: []string{"fault always: reset before write"}},
+		"believes a stale read":                          {knob: believesAbsence, caught: []string{"stale read"}},
+		"cannot resolve":                                 {knob: givesUp, caught: []string{"fault always: lost answer"}},
+		"believes absence too early":                     {knob: believesEarly, caught: []string{"fault always: reset before write", "fault always: server error before commit"}},
+		"believes absence at first look":                 {knob: believesOneLook, caught: []string{"fault always: reset before write", "fault always: server error before commit"}},
+		"takes a failed look for absence":                {knob: takesFailureForAbsence, caught: []string{"resolving fails"}},
+		"calls a failure to resolve a refusal":           {knob: failsForGood, caught: []string{"resolving fails"}},
+		"resolves by sending again, however old the key": {knob: resendsForever, caught: []string{"unknown for days"}},
+		"resolves with another refund":                   {knob: resolvesAnother, caught: []string{"fault always: lost answer", "resolving fails"}},
+		"never stops to resolve":                         {knob: asksForEver, caught: []string{"fault always: reset before write"}},
 		"refuses the same key after nothing moved": {
 			wrap:   func(c *toyClient) refund.Refunder { return &once{toyClient: c} },
 			caught: []string{"fault always: dial error"},
 		},
+		"calls a used key rejected": {
+			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.Kind == refund.ErrKeyReused }),
+			caught: []string{"same key with another amount"},
+		},
+		"calls a used key not sent": {
+			spoil:     callsIt(refund.OutcomeNotSent, func(e failure) bool { return e.Kind == refund.ErrKeyReused }),
+			forgetful: true,
+			caught:    []string{"same key with another amount"},
+		},
+		"calls a used key unavailable": {
+			spoil: failing(func(_ request, e failure) error {
+				if e.Kind == refund.ErrKeyReused {
+					e.Kind = refund.ErrUnavailable
+				}
+				return e
+			}),
+			caught: []string{"same key with another amount"},
+		},
+		"hides that a refund was found": {spoil: succeeding(func(got result) { got.Replayed = false }), forgetful: true, caught: []string{"same key again"}},
+		"calls a new refund replayed":   {spoil: succeeding(func(got result) { got.Replayed = true }), caught: []string{"full refund", "same key again"}},
 
 		// Losing what the caller needs.
 		"returns an error of another type": {
@@ -177,19 +223,73 @@ func flaws() map[string]flaw {
 			}),
 			caught: []string{"fault always: lost answer"},
 		},
-		"loses the last answer": {
+		"drops the attempt's request": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Attempt.Request.Amount = refund.Money{}
+				return e
+			}),
+			caught: []string{"fault always: lost answer"},
+		},
+		"forgets the attempt that it is asked about": {knob: forgetsAttempt, caught: []string{"fault always: reset before write", "resolving fails"}},
+		"forgets when it was last sent":              {knob: forgetsSending, caught: []string{"fault always: reset before write"}},
+		"forgets the snapshot":                       {knob: forgetsSnapshot, caught: []string{"fault always: reset before write"}},
+		"loses the key of what it cannot resolve":    {knob: resolvesWithoutKey, caught: []string{"resolving fails"}},
+		"says too early when it was last sent": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Attempt.LastSent = e.Attempt.FirstSent
+				return e
+			}),
+			caught: []string{"fault always: lost answer", "fault always: no answer"},
+		},
+		"says too late when it was first sent": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Attempt.FirstSent = e.Attempt.LastSent
+				return e
+			}),
+			caught: []string{"fault always: lost answer"},
+		},
+		"loses the last response": {
 			spoil: failing(func(_ request, e failure) error {
 				e.HTTPStatus, e.Raw = 0, nil
 				return e
 			}),
-			caught: []string{"retries exhausted keep the answer"},
+			caught: []string{"retries exhausted keep the response"},
 		},
 		"loses the key": {
 			spoil: failing(func(_ request, e failure) error {
 				e.IdempotencyKey = ""
 				return e
 			}),
-			caught: []string{"more than is left"},
+			caught: []string{"more than is left", "invalid requests are not sent", "context over before the call"},
+		},
+		"names no field": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Field = ""
+				return e
+			}),
+			caught: []string{"invalid requests are not sent"},
+		},
+		"names no operation": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Op = ""
+				return e
+			}),
+			caught: []string{"unknown order", "invalid requests are not sent"},
+		},
+		"names no account in errors": {
+			spoil: failing(func(_ request, e failure) error {
+				e.Account = ""
+				return e
+			}),
+			caught: []string{"unknown order", "invalid requests are not sent"},
+		},
+		"names no account": {spoil: succeeding(func(got result) { got.Account = "" }), caught: []string{"full refund"}},
+		"names no account anywhere": {
+			wrap: func(c *toyClient) refund.Refunder {
+				c.opts.Account = ""
+				return c
+			},
+			caught: []string{"abilities match capabilities", "get refund", "list refunds", "resolving fails"},
 		},
 		"mixes up the times of the attempt": {
 			spoil: failing(func(_ request, e failure) error {
@@ -209,7 +309,7 @@ func flaws() map[string]flaw {
 		},
 		"has one kind of error": {
 			spoil: failing(func(_ request, e failure) error {
-				e.Kind = refund.KindUnexpected
+				e.Kind = refund.ErrUnexpected
 				return e
 			}),
 			caught: []string{"more than is left", "unknown order", "other currency", "retry-after beyond the cap"},
@@ -230,6 +330,7 @@ func flaws() map[string]flaw {
 		},
 		"names another provider":        {spoil: succeeding(func(got result) { got.Provider = "other" }), caught: []string{"full refund"}},
 		"names another key":             {spoil: succeeding(func(got result) { got.IdempotencyKey = "other" }), caught: []string{"full refund"}},
+		"names another order":           {spoil: succeeding(func(got result) { got.Order.ID = "order-0" }), caught: []string{"full refund"}},
 		"names another id":              {spoil: succeeding(func(got result) { got.ID = refund.NewIdempotencyKey() }), caught: []string{"same key again", "get refund", "list refunds"}},
 		"states another amount":         {spoil: succeeding(func(got result) { got.Amount = refund.MustParseMoney("1", "AUD") }), caught: []string{"full refund"}},
 		"calls what is paid pending":    {spoil: succeeding(func(got result) { got.Status = refund.StatusPending }), caught: []string{"full refund"}},
@@ -265,7 +366,7 @@ func flaws() map[string]flaw {
 			}),
 			caught: []string{"unknown order"},
 		},
-		"quotes the answer": {
+		"quotes the response": {
 			spoil: failing(func(_ request, e failure) error {
 				e.Message += string([]byte(e.Raw))
 				return e
@@ -283,15 +384,17 @@ func flaws() map[string]flaw {
 		"follows redirects": {knob: followsRedirects, caught: []string{"fault once: redirect"}},
 
 		// Taking time or memory that is not its own.
-		"ignores the context":                    {knob: ignoresContext, caught: []string{"context over before the call", "context over during the call"}},
-		"waits regardless of the context":        {knob: waitsRegardless, caught: []string{"context over while waiting to retry"}},
-		"waits after the last attempt":           {knob: waitsAtTheEnd, caught: []string{"retries exhausted keep the answer"}},
-		"sleeps for as long as it is told":       {knob: sleepsAsTold, caught: []string{"retry-after beyond the cap"}},
-		"reads answers without a sensible limit": {knob: readsTooMuch, caught: []string{"fault once: huge body"}},
+		"ignores the context":                      {knob: ignoresContext, caught: []string{"context over before the call", "context over during the call"}},
+		"waits regardless of the context":          {knob: waitsRegardless, caught: []string{"context over while waiting to retry"}},
+		"waits after the last attempt":             {knob: waitsAtTheEnd, caught: []string{"retries exhausted keep the response"}},
+		"sleeps for as long as it is told":         {knob: sleepsAsTold, caught: []string{"retry-after beyond the cap"}},
+		"reads responses without a sensible limit": {knob: readsTooMuch, caught: []string{"fault once: huge body"}},
 
 		// Getting requests and reads wrong.
-		"sends invalid requests": {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
-		"drops part and line":    {knob: dropsParts, caught: []string{"parts, lines and information arrive"}},
+		"drops the invoice":         {knob: dropsInvoice, caught: []string{"invalid requests are not sent"}},
+		"ignores what was captured": {knob: ignoresCaptured, caught: []string{"invalid requests are not sent"}},
+		"sends invalid requests":    {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
+		"drops part and line":       {knob: dropsParts, caught: []string{"parts, lines and information arrive"}},
 		"hides that the reason travels": {
 			wrap: func(c *toyClient) refund.Refunder {
 				caps := c.Capabilities()
@@ -300,17 +403,50 @@ func flaws() map[string]flaw {
 			},
 			caught: []string{"parts, lines and information arrive"},
 		},
-		"rounds the amount":                {knob: roundsAmounts, caught: []string{"partial refunds until exhausted", "more than is left"}},
-		"finds refunds that there are not": {knob: getsAnything, caught: []string{"get refund"}},
-		"lists only once":                  {knob: listsOnce, caught: []string{"list refunds"}},
-		"goes on listing after an error":   {knob: listsBeyondErrors, caught: []string{"list refunds"}},
-		"is no resolver": {
-			wrap:   func(c *toyClient) refund.Refunder { return struct{ refund.Refunder }{c} },
-			caught: []string{"abilities match capabilities", "fault always: lost answer"},
+		"rounds the amount":                 {knob: roundsAmounts, caught: []string{"partial refunds until exhausted", "more than is left"}},
+		"finds refunds that there are not":  {knob: getsAnything, caught: []string{"get refund"}},
+		"lists only once":                   {knob: listsOnce, caught: []string{"list refunds"}},
+		"goes on listing after an error":    {knob: listsBeyondErrors, caught: []string{"list refunds"}},
+		"lists nothing when it cannot read": {knob: listsNothing, caught: []string{"list refunds"}},
+		"calls a failed read unknown":       {knob: readsUnknown, caught: []string{"get refund", "list refunds"}},
+		"asks for the refunds of no order":  {knob: listsNoOrder, caught: []string{"list refunds by time"}},
+		"claims to list all orders": {
+			wrap: func(c *toyClient) refund.Refunder {
+				caps := c.Capabilities()
+				caps.Lists = refund.ListsByTime
+				return claiming{c, caps}
+			},
+			caught: []string{"list refunds by time"},
 		},
-		"takes baselines for nothing": {
-			wrap:   func(c *toyClient) refund.Refunder { return baseliner{c} },
+		"ignores the dates of a query": {knob: ignoresDates, caught: []string{"list refunds by time"}},
+		"hides refunds without a date": {knob: hidesUndated, caught: []string{"list refunds by time"}},
+		"hides its abilities": {
+			wrap:   func(c *toyClient) refund.Refunder { return opaque{c} },
+			caught: []string{"abilities match capabilities", "wrapped", "fault always: lost answer", "resolving fails"},
+		},
+		"takes snapshots for nothing": {
+			wrap:   func(c *toyClient) refund.Refunder { return snapshotter{c} },
 			caught: []string{"abilities match capabilities"},
+		},
+		"denies that it lists": {
+			wrap: func(c *toyClient) refund.Refunder {
+				caps := c.Capabilities()
+				caps.Lists = refund.ListsNone
+				return claiming{c, caps}
+			},
+			caught: []string{"abilities match capabilities"},
+		},
+		"claims to cancel": {
+			wrap: func(c *toyClient) refund.Refunder {
+				caps := c.Capabilities()
+				caps.Cancels = true
+				return claiming{c, caps}
+			},
+			caught: []string{"abilities match capabilities", "wrapped"},
+		},
+		"hands out its own capabilities": {
+			wrap:   func(c *toyClient) refund.Refunder { return claiming{c, c.Capabilities()} },
+			caught: []string{"capabilities are copies"},
 		},
 		"repeats, but says that it refuses": {
 			wrap: func(c *toyClient) refund.Refunder {
@@ -334,42 +470,50 @@ func flaws() map[string]flaw {
 // once has a use for each key, whatever came of it.
 type once struct {
 	*toyClient
+
 	used sync.Map
 }
 
 func (o *once) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
 	if _, used := o.used.LoadOrStore(req.IdempotencyKey, true); used {
-		return nil, &refund.Error{
-			Provider: "toy", Kind: refund.KindDuplicate, Outcome: refund.OutcomeRejected, IdempotencyKey: req.IdempotencyKey, Message: "used",
-		}
+		return nil, o.fail("refund", req.IdempotencyKey, refund.ErrDuplicate, refund.OutcomeRejected, "used")
 	}
 	return o.toyClient.Refund(ctx, req)
 }
 
-type baseliner struct{ *toyClient }
+type snapshotter struct{ *toyClient }
 
-func (baseliner) Baseline(context.Context, refund.Request) (refund.Baseline, error) { return "", nil }
+func (snapshotter) Snapshot(context.Context, refund.Request) (refund.Snapshot, error) { return "", nil }
 
-// with has other capabilities, and no ability beside Refund.
+// with has other capabilities, and no ability besides Refund.
 type with struct {
 	refund.Refunder
+
 	caps refund.Capabilities
 }
 
 func (w with) Capabilities() refund.Capabilities { return w.caps }
 
+// claiming has other capabilities, and every ability.
+type claiming struct {
+	*toyClient
+
+	caps refund.Capabilities
+}
+
+func (c claiming) Capabilities() refund.Capabilities { return c.caps }
+
 func toyHarness(f flaw) Harness {
 	return Harness{
 		NewSimulator: func() Simulator { return newToyProvider(f.forgetful) },
-		NewClient: func(o refund.Options) (refund.Refunder, error) {
-			c := &toyClient{opts: o, forgetful: f.forgetful, flaw: f}
-			if f.wrap != nil {
-				return f.wrap(c), nil
+		NewClient: func(sim Simulator, o refund.Options) (refund.Refunder, error) {
+			client, err := sim.Refunder(o)
+			c := client.(*toyClient)
+			if c.flaw = f; f.wrap != nil {
+				return f.wrap(c), err
 			}
-			return c, nil
+			return c, err
 		},
-		Currency: "AUD",
-		Secrets:  []string{toySecret},
 	}
 }
 
@@ -425,7 +569,8 @@ func TestFlawsAreCaught(t *testing.T) {
 // A client that can do little is correct too, if it says so.
 func TestCasesSkipWithAReason(t *testing.T) {
 	modest := refund.Capabilities{
-		Provider: "toy", Synchronous: true, Repeat: refund.RepeatRefundsAgain, Resolve: refund.ResolveByHand, WriteTimeout: time.Second,
+		Provider: "toy", Account: suiteAccount, Target: "toy.example", Synchronous: true,
+		Repeat: refund.RepeatRefundsAgain, ResolvedBy: refund.ResolvedByPerson,
 	}
 	h := toyHarness(flaw{wrap: func(c *toyClient) refund.Refunder { return with{c, modest} }})
 	for name, skipped := range map[string]bool{
@@ -433,8 +578,13 @@ func TestCasesSkipWithAReason(t *testing.T) {
 		"more than is left":                       true,
 		"same key with another amount":            true,
 		"stale read":                              true,
+		"resolving fails":                         true,
 		"get refund":                              true,
 		"list refunds":                            true,
+		"list refunds by time":                    true,
+		"wrapped":                                 false,
+		"unknown for days":                        false,
+		"capabilities are copies":                 false,
 		"abilities match capabilities":            false,
 		"fault always: lost answer":               false,
 		"fault always: server error after commit": false,
@@ -452,9 +602,18 @@ func TestCasesSkipWithAReason(t *testing.T) {
 		found, skip := failures(t, h, memory, name)
 		assert.Empty(t, found)
 		assert.NotEmpty(t, skip)
-		h.NewClient = toyHarness(flaw{}).NewClient // claims more than the simulator can tell
+		h.NewClient = nil // claims more than the simulator can tell
 		found, _ = failures(t, h, memory, name)
 		assert.NotEmpty(t, found)
+	})
+	t.Run("list refunds by time", func(t *testing.T) {
+		const name = "list refunds by time"
+		found, skip := failures(t, toyHarness(flaw{knob: undated}), memory, name)
+		assert.Empty(t, found)
+		assert.Empty(t, skip, "a refund without a date is within every span")
+		found, skip = failures(t, toyHarness(flaw{knob: refusesDates}), memory, name)
+		assert.Empty(t, found)
+		assert.NotEmpty(t, skip)
 	})
 	t.Run("same key at the same time", func(t *testing.T) {
 		_, skip := failures(t, toyHarness(flaw{forgetful: true}), memory, "same key at the same time")
@@ -464,25 +623,28 @@ func TestCasesSkipWithAReason(t *testing.T) {
 
 func TestNoClient(t *testing.T) {
 	h := toyHarness(flaw{})
-	h.NewClient = func(refund.Options) (refund.Refunder, error) { return nil, io.EOF }
+	h.NewClient = func(Simulator, refund.Options) (refund.Refunder, error) { return nil, io.EOF }
 	for _, m := range modes() {
 		found, _ := failures(t, h, m, "full refund")
 		assert.Len(t, found, 1)
 	}
 }
 
-// A user's own Skip is a skip, and the provider may be in any currency.
+// TestHarness: a user's own Skip is a skip, the client is the simulator's own unless there is another, and the provider
+// may be in any currency.
 func TestHarness(t *testing.T) {
-	h := toyHarness(flaw{})
-	h.Currency = "JPY"
-	h.Skip = map[string]string{"full refund": "to see it skipped"}
-	Run(t, h)
+	Run(t, Harness{
+		NewSimulator: func() Simulator {
+			p := newToyProvider(false)
+			p.currency = "JPY"
+			return p
+		},
+		Skip: map[string]string{"full refund": "to see it skipped"},
+	})
 }
 
 func TestUnknownCurrencyPanics(t *testing.T) {
-	h := toyHarness(flaw{})
-	h.Currency = "???"
-	assert.Panics(t, func() { (&env{h: h}).money(100) })
+	assert.Panics(t, func() { (&env{sim: &toyProvider{currency: "???"}}).money(100) })
 }
 
 // Every case must be able to fail; of a fault, once or always will do.
@@ -502,7 +664,7 @@ func TestEveryCaseCatchesAFlaw(t *testing.T) {
 func TestUnskippable(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"more than is left": true, "fault once: throttle": true,
-		"no such case": false, "fault once: lost answer": false, "stale read": false, "look-up fails": false,
+		"no such case": false, "fault once: lost answer": false, "stale read": false, "look-up fails": false, "resolving fails": false, "unknown for days": false,
 	} {
 		assert.Equal(t, ok, unskippable(name) == "", name)
 	}

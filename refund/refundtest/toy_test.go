@@ -22,15 +22,18 @@ import (
 
 const (
 	toySecret = "toy-secret-canary"
-	toyLag    = time.Minute
+	toyLag    = time.Hour
+	toyMemory = 24 * time.Hour
 )
 
 // toyProvider is a provider that is small enough to be seen to be right.
 type toyProvider struct {
+	Clock
+
+	currency  string
 	forgetful bool // keys are written on refunds, but a repeat is another refund
 
 	mu     sync.Mutex
-	lag    time.Duration
 	orders map[string]*toyOrder
 	keys   map[string]toyRefund
 }
@@ -58,7 +61,17 @@ type toyProblem struct {
 }
 
 func newToyProvider(forgetful bool) *toyProvider {
-	return &toyProvider{forgetful: forgetful, orders: map[string]*toyOrder{}, keys: map[string]toyRefund{}}
+	return &toyProvider{currency: "AUD", forgetful: forgetful, orders: map[string]*toyOrder{}, keys: map[string]toyRefund{}}
+}
+
+func (p *toyProvider) Provider() string { return "toy" }
+
+func (p *toyProvider) Currency() string { return p.currency }
+
+func (p *toyProvider) Secrets() []string { return []string{toySecret} }
+
+func (p *toyProvider) Refunder(opts refund.Options) (refund.Refunder, error) {
+	return &toyClient{opts: Connect(p, opts), forgetful: p.forgetful}, nil
 }
 
 func (p *toyProvider) AddOrder(captured refund.Money) refund.Order {
@@ -95,20 +108,12 @@ func (p *toyProvider) Arrived(order refund.Order) (arrived []refund.Request) {
 	return arrived
 }
 
-func (p *toyProvider) SetReadLag(lag time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lag = lag
-}
-
 func (p *toyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, body := p.answer(r)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // nothing to do about it
+	status, body := p.respond(r)
+	Respond(w, status, body)
 }
 
-func (p *toyProvider) answer(r *http.Request) (status int, body any) {
+func (p *toyProvider) respond(r *http.Request) (status int, body any) {
 	in := toyRefund{Order: r.URL.Query().Get("order")}
 	if r.Method == http.MethodPost && json.NewDecoder(r.Body).Decode(&in) != nil {
 		return http.StatusBadRequest, toyProblem{"malformed"}
@@ -124,13 +129,13 @@ func (p *toyProvider) answer(r *http.Request) (status int, body any) {
 	case r.Method == http.MethodGet:
 		visible := []toyRefund{}
 		for _, r := range o.refunds {
-			if time.Since(r.Made) >= p.lag {
+			if p.Visible(r.Made) {
 				visible = append(visible, r)
 			}
 		}
 		return http.StatusOK, visible
 	}
-	if first, ok := p.keys[in.Key]; ok && !p.forgetful {
+	if first, ok := p.keys[in.Key]; ok && !p.forgetful && p.Now().Sub(first.Made) < toyMemory {
 		if first.Order != in.Order || first.Amount != in.Amount {
 			return http.StatusConflict, toyProblem{"key_used"}
 		}
@@ -143,7 +148,7 @@ func (p *toyProvider) answer(r *http.Request) (status int, body any) {
 	case left.Sign() < 0:
 		return http.StatusUnprocessableEntity, toyProblem{"too_much"}
 	}
-	in.ID, in.Made = fmt.Sprintf("%s-refund-%d", in.Order, len(o.refunds)+1), time.Now()
+	in.ID, in.Made = fmt.Sprintf("%s-refund-%d", in.Order, len(o.refunds)+1), p.Now()
 	o.left, o.refunds, p.keys[in.Key] = left, append(o.refunds, in), in
 	return http.StatusCreated, in
 }
@@ -158,12 +163,13 @@ type toyClient struct {
 
 func (c *toyClient) Capabilities() refund.Capabilities {
 	caps := refund.Capabilities{
-		Provider: "toy", Partial: true, Several: true, Capped: true, Synchronous: true,
-		Repeat: refund.RepeatSame, Resolve: refund.ResolveByMarker, ReadLag: toyLag, WriteTimeout: 10 * time.Second,
-		Parts: []refund.Part{refund.PartShipping}, Lines: true, Reason: true, Metadata: true,
+		Provider: "toy", Account: c.opts.Account, Target: "toy.example",
+		Partial: true, MultipleRefunds: true, RejectsExcess: true, Synchronous: true,
+		Repeat: refund.RepeatSame, ResolvedBy: refund.ResolvedByMarker, KeyLife: toyMemory, AbsenceAfter: toyLag, Reads: true, Lists: refund.ListsByOrder,
+		Parts: []refund.Part{refund.PartShipping}, RefundsLines: true, Reason: true, Metadata: true,
 	}
 	if c.forgetful {
-		caps.Repeat = refund.RepeatFound
+		caps.Repeat, caps.KeyLife = refund.RepeatFound, 0
 	}
 	return caps
 }
@@ -179,6 +185,13 @@ func (c *toyClient) Refund(ctx context.Context, req refund.Request) (*refund.Ref
 	return got, nil
 }
 
+// fail makes an error.
+func (c *toyClient) fail(op, key string, kind refund.Kind, outcome refund.Outcome, message string) *refund.Error {
+	return &refund.Error{
+		Provider: "toy", Account: c.opts.Account, Op: op, IdempotencyKey: key, Kind: kind, Outcome: outcome, Message: message,
+	}
+}
+
 func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
 	if e := c.check(req); e != nil && c.flaw.knob != sendsInvalid {
 		return nil, e
@@ -186,14 +199,12 @@ func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Ref
 	if c.forgetful && c.flaw.knob != payWithoutLooking {
 		switch got, e := c.find(ctx, req); {
 		case e != nil && c.flaw.knob != payBlindly:
-			e.IdempotencyKey = req.IdempotencyKey
+			e.Op, e.IdempotencyKey, e.Outcome = "refund", req.IdempotencyKey, refund.OutcomeNotSent
 			return nil, e
 		case got != nil && got.Amount != req.Amount:
-			return nil, &refund.Error{
-				Provider: "toy", Op: "refund", Kind: refund.KindConflict, Outcome: refund.OutcomeRejected,
-				IdempotencyKey: req.IdempotencyKey, Message: "the key has been used for another amount",
-			}
+			return nil, c.fail("refund", req.IdempotencyKey, refund.ErrKeyReused, refund.OutcomeUnknown, "the key is on a refund of another amount")
 		case got != nil:
+			got.Replayed = true
 			return got, nil
 		}
 	}
@@ -201,14 +212,21 @@ func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Ref
 }
 
 func (c *toyClient) check(req refund.Request) *refund.Error {
+	if c.flaw.knob == ignoresCaptured {
+		req.Captured = refund.Money{}
+	}
 	if err := c.Capabilities().Check(req); err != nil {
 		return err.(*refund.Error) //nolint:errorlint // Check promises the very type
 	}
+	if req.Order.InvoiceID != "" && c.flaw.knob != dropsInvoice {
+		e := c.fail("refund", req.IdempotencyKey, refund.ErrInvalidRequest, refund.OutcomeNotSent, "is set; there are no invoices")
+		e.Field = "Order.InvoiceID"
+		return e
+	}
 	if !regexp.MustCompile(`^order-\d{1,9}$`).MatchString(req.Order.ID) {
-		return &refund.Error{
-			Provider: "toy", Op: "refund", Kind: refund.KindInvalidRequest, Outcome: refund.OutcomeNotSent,
-			Field: "Order.ID", Message: "is no order id",
-		}
+		e := c.fail("refund", req.IdempotencyKey, refund.ErrInvalidRequest, refund.OutcomeNotSent, "is no order id")
+		e.Field = "Order.ID"
+		return e
 	}
 	return nil
 }
@@ -272,7 +290,7 @@ func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any
 	if c.flaw.knob == ignoresContext {
 		ctx = context.WithoutCancel(ctx)
 	}
-	e = &refund.Error{Provider: "toy", Kind: refund.KindUnavailable, Message: "no answer"}
+	e = c.fail("", "", refund.ErrUnavailable, refund.OutcomeUnknown, "no answer")
 	if e.Err = ctx.Err(); e.Err != nil {
 		e.Outcome = refund.OutcomeNotSent
 		return e, false
@@ -290,13 +308,16 @@ func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any
 		e.Outcome, again = refund.OutcomeNotSent, true
 	case e.Err != nil:
 	case e.HTTPStatus == http.StatusTooManyRequests:
-		e.Kind, e.Outcome, e.Message, again = refund.KindRateLimited, refund.OutcomeNotSent, "too many requests", true
+		e.Kind, e.Outcome, e.Message, again = refund.ErrRateLimited, refund.OutcomeNotSent, "too many requests", true
 	case e.HTTPStatus < 300 && json.Unmarshal(e.Raw, out) == nil:
 		return nil, false
-	case json.Unmarshal(e.Raw, &problem) == nil && toyKind(problem.Code) != refund.KindUnexpected:
-		e.Kind, e.Outcome, e.Code, again = toyKind(problem.Code), refund.OutcomeRejected, problem.Code, false
+	case json.Unmarshal(e.Raw, &problem) == nil && toyKind(problem.Code) != 0:
+		e.Kind, e.Code, again = toyKind(problem.Code), problem.Code, false
+		if e.Kind != refund.ErrKeyReused { // what became of the key's refund is another question
+			e.Outcome = refund.OutcomeRejected
+		}
 	default: // whether something in front has let it pass is not said
-		e.Kind, e.Message = refund.KindUnexpected, "not an answer of the provider"
+		e.Kind, e.Message = refund.ErrUnexpected, "not an answer of the provider"
 		again = again && e.HTTPStatus >= 500
 	}
 	return e, again
@@ -304,8 +325,8 @@ func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any
 
 func toyKind(code string) refund.Kind {
 	return map[string]refund.Kind{
-		"unauthorized": refund.KindUnauthorized, "no_such_order": refund.KindOrderNotFound, "key_used": refund.KindConflict,
-		"other_currency": refund.KindCurrencyMismatch, "too_much": refund.KindAmountExceeded,
+		"unauthorized": refund.ErrUnauthorized, "no_such_order": refund.ErrOrderNotFound, "key_used": refund.ErrKeyReused,
+		"other_currency": refund.ErrCurrencyMismatch, "too_much": refund.ErrAmountExceeded,
 	}[code]
 }
 
@@ -353,8 +374,11 @@ func (c *toyClient) exchange(ctx context.Context, method string, in toyRefund) (
 
 func (c *toyClient) common(order refund.Order, r toyRefund) *refund.Refund {
 	got := &refund.Refund{
-		ID: r.ID, IdempotencyKey: r.Key, Provider: "toy", Order: order, Amount: r.Amount,
+		ID: r.ID, IdempotencyKey: r.Key, Provider: "toy", Account: c.opts.Account, Order: order, Amount: r.Amount,
 		Status: refund.StatusSucceeded, CreatedAt: r.Made,
+	}
+	if c.flaw.knob == undated || c.flaw.knob == hidesUndated {
+		got.CreatedAt = time.Time{}
 	}
 	if c.flaw.knob == freshKeys { // no key comes back that went out
 		got.IdempotencyKey = r.Key[:len(r.Key)-len("-1")]
@@ -365,7 +389,7 @@ func (c *toyClient) common(order refund.Order, r toyRefund) *refund.Refund {
 func (c *toyClient) list(ctx context.Context, order refund.Order) (all []*refund.Refund, e *refund.Error) {
 	var found []toyRefund
 	if e, _ := c.do(ctx, http.MethodGet, toyRefund{Order: order.ID}, &found); e != nil {
-		if e.Op = "read"; e.Outcome == refund.OutcomeUnknown {
+		if e.Op = "read"; e.Outcome == refund.OutcomeUnknown && c.flaw.knob != readsUnknown {
 			e.Outcome = refund.OutcomeNotSent // a read moves nothing
 		}
 		return nil, e
@@ -387,21 +411,64 @@ func (c *toyClient) find(ctx context.Context, req refund.Request) (*refund.Refun
 }
 
 func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	got, e := c.find(ctx, a.Request)
-	until := a.LastSent.Add(toyLag)
-	switch {
-	case e != nil:
-		return refund.Resolution{}, e
-	case got != nil && c.flaw.knob != givesUp, c.flaw.knob == hopes:
-		return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got}, nil
-	case c.flaw.knob == givesUp:
-		return refund.Resolution{}, nil
-	case c.flaw.knob == asksForEver:
-		return refund.Resolution{NotBefore: time.Now().Add(time.Hour)}, nil
-	case c.flaw.knob != believesAbsence && time.Now().Before(until):
-		return refund.Resolution{NotBefore: until}, nil
+	if c.flaw.knob == resendsForever {
+		if got, e := c.send(ctx, a.Request); e == nil {
+			return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got, Attempt: a}, nil
+		}
 	}
-	return refund.Resolution{Verdict: refund.VerdictNotApplied}, nil
+	got, e := c.find(ctx, a.Request)
+	settled, now := a.LastSent.Add(toyLag), time.Now()
+	if c.flaw.knob == believesEarly {
+		settled = a.LastSent.Add(5 * time.Minute)
+	}
+	next := refund.Resolution{Attempt: a}
+	next.Attempt.MissedAt = time.Time{}
+	switch {
+	case e != nil && c.flaw.knob == takesFailureForAbsence:
+		next.Verdict = refund.VerdictNotApplied
+	case e != nil:
+		e.Op, e.Outcome, e.Attempt = "resolve", refund.OutcomeUnknown, a
+		if c.flaw.knob != resolvesWithoutKey {
+			e.IdempotencyKey = a.Request.IdempotencyKey
+		}
+		if c.flaw.knob == failsForGood {
+			e.Outcome = refund.OutcomeRejected
+		}
+		if c.flaw.knob == forgetsAttempt {
+			e.Attempt = refund.Attempt{}
+		}
+		return refund.Resolution{}, e
+	case got != nil && c.flaw.knob == resolvesAnother:
+		got.IdempotencyKey = "another"
+		next.Verdict, next.Refund = refund.VerdictApplied, got
+	case got != nil && c.flaw.knob != givesUp, c.flaw.knob == hopes:
+		next.Verdict, next.Refund = refund.VerdictApplied, got
+	case c.flaw.knob == givesUp:
+	case c.flaw.knob == asksForEver:
+		next.NotBefore = now.Add(time.Hour)
+	case c.flaw.knob == believesAbsence:
+		next.Verdict = refund.VerdictNotApplied
+	case now.Before(settled):
+		next.NotBefore = settled
+	case c.flaw.knob == believesOneLook:
+		next.Verdict = refund.VerdictNotApplied
+	case a.MissedAt.Before(settled):
+		next.Attempt.MissedAt, next.NotBefore = now, now.Add(time.Minute)
+	case now.Sub(a.MissedAt) < time.Minute:
+		next.Attempt.MissedAt, next.NotBefore = a.MissedAt, a.MissedAt.Add(time.Minute)
+	default:
+		next.Verdict = refund.VerdictNotApplied
+	}
+	switch c.flaw.knob {
+	case forgetsAttempt:
+		next.Attempt = refund.Attempt{}
+	case forgetsSending:
+		next.Attempt.LastSent = next.Attempt.LastSent.Add(-time.Hour)
+	case forgetsSnapshot:
+		next.Attempt.Snapshot = "another"
+	default:
+	}
+	return next, nil
 }
 
 func (c *toyClient) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
@@ -417,9 +484,7 @@ func (c *toyClient) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refu
 			return r, nil
 		}
 	}
-	return nil, &refund.Error{
-		Provider: "toy", Op: "read", Kind: refund.KindOrderNotFound, Outcome: refund.OutcomeRejected, Message: "no such refund",
-	}
+	return nil, c.fail("read", "", refund.ErrOrderNotFound, refund.OutcomeRejected, "no such refund")
 }
 
 func (c *toyClient) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.Refund, error] {
@@ -429,17 +494,32 @@ func (c *toyClient) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refu
 			return
 		}
 		ranged = true
+		if c.flaw.knob == refusesDates && (!q.Since.IsZero() || !q.Until.IsZero()) {
+			yield(nil, c.fail("read", "", refund.ErrInvalidRequest, refund.OutcomeNotSent, "cannot be selected by"))
+			return
+		}
+		if q.Order.ID == "" && c.flaw.knob != listsNoOrder {
+			yield(nil, c.fail("read", "", refund.ErrInvalidRequest, refund.OutcomeNotSent, "is empty"))
+			return
+		}
 		all, e := c.list(ctx, q.Order)
 		if e != nil {
-			if yield(nil, e) && c.flaw.knob == listsBeyondErrors {
+			if c.flaw.knob != listsNothing && yield(nil, e) && c.flaw.knob == listsBeyondErrors {
 				yield(nil, e)
 			}
 			return
 		}
 		for _, r := range all {
-			if !yield(r, nil) {
+			if c.selects(q, r) && !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+func (c *toyClient) selects(q refund.Query, r *refund.Refund) bool {
+	if c.flaw.knob == ignoresDates || r.CreatedAt.IsZero() && c.flaw.knob != hidesUndated {
+		return true
+	}
+	return (q.Since.IsZero() || !r.CreatedAt.Before(q.Since)) && (q.Until.IsZero() || r.CreatedAt.Before(q.Until))
 }

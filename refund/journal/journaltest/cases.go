@@ -27,6 +27,7 @@ func cases() []testCase {
 		{"the key has an entry", caseExists},
 		{"no such entry", caseNotFound},
 		{"keys are told apart", caseKeys},
+		{"accounts are told apart", caseAccounts},
 		{"order busy for insert", caseBusyInsert},
 		{"order busy for update", caseBusyUpdate},
 		{"orders are told apart", caseOrders},
@@ -50,12 +51,13 @@ func cases() []testCase {
 }
 
 func openStates() []journal.State {
-	return []journal.State{journal.Sending, journal.Unknown, journal.NeedsReview}
+	return []journal.State{journal.StateSending, journal.StateUnknown, journal.StateNeedsReview}
 }
 
 func closedStates() []journal.State {
 	return []journal.State{
-		journal.Succeeded, journal.Pending, journal.Failed, journal.Canceled, journal.Expired, journal.Rejected, journal.NotSent,
+		journal.StateSucceeded, journal.StatePending, journal.StateFailed, journal.StateCanceled, journal.StateExpired,
+		journal.StateRejected, journal.StateNotSent,
 	}
 }
 
@@ -64,13 +66,13 @@ func (e *env) full() journal.Entry {
 	day := func(n int) time.Time { return noon().AddDate(0, 0, n) }
 	return e.with(func(entry *journal.Entry) {
 		*entry = journal.Entry{
-			Provider: entry.Provider, Key: entry.Key,
-			Order:  refund.Order{ID: "order-full", MerchantID: "merchant-full", InvoiceID: "invoice-full", PurchasedAt: day(-9)},
-			Amount: aud(1099), Part: refund.PartShipping, Line: "line-1", Baseline: `{"active":null}`,
-			State: journal.Unknown, Version: 1, Lease: day(1), Due: day(2), Checks: 3,
-			FirstSent: day(-2), LastSent: day(-1), Tries: 4,
+			Provider: entry.Provider, Account: "account-full", Key: entry.Key,
+			Order:  refund.Order{ID: "order-full", MerchantID: "merchant-full", InvoiceID: "invoice-full"},
+			Amount: aud(1099), Part: refund.PartShipping, Line: "line-1",
+			State: journal.StateUnknown, Version: 1, Lease: day(1), Due: day(2), Checks: 3,
+			Snapshot: `{"active":null}`, Answered: true, FirstSent: day(-2), LastSent: day(-1), Tries: 4, MissedAt: day(6),
 			RefundID: "refund-1", Refunded: money(1098, "KWD"), ProviderStatus: "IN_LIMBO", RefundCreated: day(3), LocksAt: day(4),
-			ExpiresAt: day(5), FailureReason: "BANK_SAYS_NO", Kind: refund.KindUnavailable, Code: "code-7",
+			ExpiresAt: day(5), FailureReason: "BANK_SAYS_NO", Kind: refund.ErrUnavailable, Code: "code-7",
 			Note: "nobody could tell", Created: day(-3), Updated: day(-4),
 		}
 	})
@@ -81,7 +83,8 @@ func caseInsert(e *env) {
 		e.full(),
 		e.entry(),
 		{Provider: "toy", Key: "nothing but a key"},
-		e.with(func(entry *journal.Entry) { entry.State, entry.Version = journal.Succeeded, 7 }), // brought from elsewhere
+		{Provider: "toy", Account: "an-account", Key: "nothing but a key"},
+		e.with(func(entry *journal.Entry) { entry.State, entry.Version = journal.StateSucceeded, 7 }), // brought from elsewhere
 	} {
 		e.insert(entry)
 		e.stored("after Insert of "+entry.Key, entry)
@@ -90,14 +93,15 @@ func caseInsert(e *env) {
 
 func caseUpdate(e *env) {
 	before, after := e.entry(), e.full()
-	after.Provider, after.Key, after.Order, after.Amount = before.Provider, before.Key, before.Order, before.Amount
-	after.Part, after.Line, after.Created, after.Version = before.Part, before.Line, before.Created, 2
+	after.Provider, after.Account, after.Key = before.Provider, before.Account, before.Key
+	after.Order, after.Amount, after.Part, after.Line = before.Order, before.Amount, before.Part, before.Line
+	after.Created, after.Version = before.Created, 2
 	e.insert(before, e.entry())
 	e.update(after)
 	e.stored("after Update", after)
 	empty := journal.Entry{
 		Provider: before.Provider, Key: before.Key, Order: before.Order, Amount: before.Amount, Created: before.Created,
-		State: journal.NotSent, Version: 3,
+		State: journal.StateNotSent, Version: 3,
 	}
 	e.update(empty)
 	e.stored("after Update to what is empty", empty)
@@ -112,7 +116,7 @@ func caseAmounts(e *env) {
 		entry := e.with(func(entry *journal.Entry) { entry.Amount, entry.Refunded = m, m })
 		e.insert(entry)
 		e.stored("an amount of "+m.String(), entry)
-		entry = next(entry, journal.Succeeded)
+		entry = next(entry, journal.StateSucceeded)
 		e.update(entry)
 		e.stored("an updated amount of "+m.String(), entry)
 	}
@@ -125,7 +129,7 @@ func caseText(e *env) {
 	} {
 		entry := e.with(func(entry *journal.Entry) {
 			entry.Order = refund.Order{ID: text, MerchantID: text, InvoiceID: text}
-			entry.Part, entry.Line, entry.Baseline = refund.Part(text), text, refund.Baseline(text)
+			entry.Part, entry.Line, entry.Snapshot = refund.Part(text), text, refund.Snapshot(text)
 			entry.RefundID, entry.ProviderStatus, entry.FailureReason, entry.Code, entry.Note = text, text, text, text, text
 			if len(text) > 1000 {
 				entry.Order = orderID("of reasonable length") // it is in an index
@@ -133,7 +137,7 @@ func caseText(e *env) {
 		})
 		e.insert(entry)
 		e.stored("text", entry)
-		entry = next(entry, journal.Succeeded)
+		entry = next(entry, journal.StateSucceeded)
 		entry.Note = text + text
 		e.update(entry)
 		e.stored("updated text", entry)
@@ -148,7 +152,7 @@ func caseTimes(e *env) {
 		time.Date(1969, 12, 31, 23, 59, 59, 999999000, time.UTC), time.Date(2999, 12, 31, 23, 59, 59, 999999000, east),
 	} {
 		entry := e.with(func(entry *journal.Entry) {
-			entry.Order.PurchasedAt, entry.Lease, entry.Due, entry.FirstSent, entry.LastSent = at, at, at, at, at
+			entry.Lease, entry.Due, entry.FirstSent, entry.LastSent, entry.MissedAt = at, at, at, at, at
 			entry.RefundCreated, entry.LocksAt, entry.ExpiresAt, entry.Created, entry.Updated = at, at, at, at, at
 		})
 		e.insert(entry)
@@ -164,29 +168,36 @@ func caseExists(e *env) {
 	for _, state := range append(openStates(), closedStates()...) {
 		first := e.with(func(entry *journal.Entry) { entry.State = state })
 		e.insert(first)
-		e.is("Insert again", e.Insert(ctx, first), journal.ErrExists)
+		e.is("Insert again", e.Insert(ctx, first), journal.ErrKeyExists)
 		other := e.entry()
 		other.Key = first.Key
-		e.is("Insert of the key with another order", e.Insert(ctx, other), journal.ErrExists)
+		e.is("Insert of the key with another order", e.Insert(ctx, other), journal.ErrKeyExists)
 		e.stored("after Insert of a key that has an entry", first)
 	}
 	// Who asks again for what is finished gets that, whatever else happens on the order.
-	finished := e.with(func(entry *journal.Entry) { entry.State = journal.Succeeded })
+	finished := e.with(func(entry *journal.Entry) { entry.State = journal.StateSucceeded })
 	inTheWay := e.entry()
 	inTheWay.Order = finished.Order
 	e.insert(finished, inTheWay)
-	finished.State = journal.Sending
-	e.is("Insert of a key that has an entry, on a busy order", e.Insert(ctx, finished), journal.ErrExists)
+	finished.State = journal.StateSending
+	e.is("Insert of a key that has an entry, on a busy order", e.Insert(ctx, finished), journal.ErrKeyExists)
 }
 
 func caseNotFound(e *env) {
 	ctx := context.Background()
-	_, err := e.Get(ctx, "toy", "key-1")
-	e.is("Get from an empty store", err, journal.ErrNotFound)
+	_, err := e.Get(ctx, journal.ID{Provider: "toy", Key: "key-1"})
+	e.is("Get from an empty store", err, journal.ErrNoEntry)
 	e.insert(e.entry())
-	for _, k := range [][2]string{{"toy", "key-2"}, {"other", "key-1"}, {"toy", ""}, {"", "key-1"}, {"", ""}} {
-		_, err := e.Get(ctx, k[0], k[1])
-		e.is(fmt.Sprintf("Get of %q", k), err, journal.ErrNotFound)
+	for _, id := range []journal.ID{
+		{Provider: "toy", Key: "key-2"},
+		{Provider: "other", Key: "key-1"},
+		{Provider: "toy", Account: "other", Key: "key-1"},
+		{Provider: "toy"},
+		{Key: "key-1"},
+		{},
+	} {
+		_, err := e.Get(ctx, id)
+		e.is(fmt.Sprintf("Get of %q", id), err, journal.ErrNoEntry)
 	}
 	e.same("entries of an unknown provider", e.list(journal.Filter{Provider: "other"}), nil)
 }
@@ -204,6 +215,56 @@ func caseKeys(e *env) {
 	}
 }
 
+// caseAccounts: the same key, and the same order, at another account are another refund.
+func caseAccounts(e *env) {
+	ctx := context.Background()
+	var all []journal.Entry
+	for _, account := range []string{"", "nz", "NZ", "nz-1", "nz.1", "nz_1", "nz:1", "0"} {
+		all = append(all, e.with(func(entry *journal.Entry) {
+			entry.Account, entry.Key, entry.Order, entry.Note = account, "key", orderID("order"), "of "+account
+		}))
+	}
+	for i := range all {
+		_, err := e.Get(ctx, all[i].ID())
+		e.is("Get of a key that another account has", err, journal.ErrNoEntry)
+		e.is("Update of a key that another account has", e.Update(ctx, next(all[i], journal.StateUnknown)), journal.ErrStale)
+		e.insert(all[i])
+		e.is("Insert again", e.Insert(ctx, all[i]), journal.ErrKeyExists)
+		other := all[i]
+		other.Key = "other"
+		e.is("Insert on an order that is busy at this account", e.Insert(ctx, other), journal.ErrOrderBusy)
+	}
+	for i := range all {
+		all[i] = next(all[i], journal.StateUnknown)
+		e.update(all[i])
+		for _, entry := range all {
+			e.stored("accounts that are alike", entry)
+		}
+		e.same("the entries of an account", e.list(journal.Filter{Provider: "toy", Account: all[i].Account}), all[i:i+1])
+	}
+	// Neither name runs into the next.
+	together := []journal.ID{
+		{Provider: "to", Key: "yk"},
+		{Provider: "to", Account: "y", Key: "k"},
+		{Provider: "toy", Key: "k"},
+		{Provider: "to", Account: "yk"},
+		{Provider: "to/y", Key: "k"},
+		{Provider: "to", Account: "y/k"},
+		{Provider: "to", Account: "y:k", Key: "z"},
+		{Provider: "to:y", Account: "k", Key: "z"},
+	}
+	for _, id := range together {
+		e.insert(e.with(func(entry *journal.Entry) {
+			entry.Provider, entry.Account, entry.Key, entry.Order, entry.Note = id.Provider, id.Account, id.Key, orderID("one"), id.String()
+		}))
+	}
+	for _, id := range together {
+		if got, err := e.Get(ctx, id); err != nil || got.Note != id.String() {
+			e.Errorf("Get of %q: got %q and the error %v", id, got.Note, err)
+		}
+	}
+}
+
 func caseBusyInsert(e *env) {
 	ctx := context.Background()
 	for _, open := range openStates() {
@@ -212,14 +273,15 @@ func caseBusyInsert(e *env) {
 		for _, state := range openStates() {
 			second := e.with(func(entry *journal.Entry) { entry.State, entry.Order = state, first.Order })
 			e.is(fmt.Sprintf("Insert of a %s entry on an order with a %s one", state, open), e.Insert(ctx, second), journal.ErrOrderBusy)
-			_, err := e.Get(ctx, second.Provider, second.Key)
-			e.is("Get of what was not inserted", err, journal.ErrNotFound)
+			_, err := e.Get(ctx, second.ID())
+			e.is("Get of what was not inserted", err, journal.ErrNoEntry)
 		}
 		for _, state := range closedStates() {
 			e.insert(e.with(func(entry *journal.Entry) { entry.State, entry.Order = state, first.Order }))
 		}
 		e.insert(
 			e.with(func(entry *journal.Entry) { entry.Provider, entry.Order = "other", first.Order }),
+			e.with(func(entry *journal.Entry) { entry.Account, entry.Order = "other", first.Order }),
 			e.with(func(entry *journal.Entry) { entry.State = open }),
 		)
 	}
@@ -235,18 +297,23 @@ func caseBusyInsert(e *env) {
 func caseBusyUpdate(e *env) {
 	ctx := context.Background()
 	for _, state := range openStates() {
-		first := e.with(func(entry *journal.Entry) { entry.State = journal.NotSent })
+		first := e.with(func(entry *journal.Entry) { entry.State = journal.StateNotSent })
 		second := e.with(func(entry *journal.Entry) { entry.Order = first.Order })
 		e.insert(first, second)
 		e.is(fmt.Sprintf("Update to %s on a busy order", state), e.Update(ctx, next(first, state)), journal.ErrOrderBusy)
 		e.stored("after an Update on a busy order", first)
+		elsewhere := e.with(func(entry *journal.Entry) {
+			entry.Account, entry.Order, entry.State = "other", first.Order, journal.StateNotSent
+		})
+		e.insert(elsewhere)
+		e.update(next(elsewhere, state))   // the order of another account is another order
 		for _, own := range openStates() { // its own key is not in its way
 			second = next(second, own)
 			e.update(second)
 		}
-		e.update(next(first, journal.Rejected)) // nor an open one in the way of one that is not
-		e.update(next(second, journal.Succeeded))
-		e.update(next(next(first, journal.Rejected), state))
+		e.update(next(first, journal.StateRejected)) // nor an open one in the way of one that is not
+		e.update(next(second, journal.StateSucceeded))
+		e.update(next(next(first, journal.StateRejected), state))
 	}
 }
 
@@ -259,7 +326,7 @@ func caseOrders(e *env) {
 		"by another id":        {ID: "X"},
 	} {
 		e.insert(e.with(func(entry *journal.Entry) { entry.Order = o }))
-		same := e.with(func(entry *journal.Entry) { entry.Order, entry.Order.PurchasedAt = o, noon() })
+		same := e.with(func(entry *journal.Entry) { entry.Order = o })
 		if o.ID != "" || o.InvoiceID != "" {
 			same.Order.MerchantID = "another"
 		}
@@ -275,40 +342,43 @@ func caseConflict(e *env) {
 	entry := e.entry()
 	for _, version := range []int64{1, 2, 3} {
 		entry.Version = version
-		e.is(fmt.Sprintf("Update to version %d of nothing", version), e.Update(ctx, entry), journal.ErrConflict)
-		_, err := e.Get(ctx, entry.Provider, entry.Key)
-		e.is("Get after an Update of nothing", err, journal.ErrNotFound)
+		e.is(fmt.Sprintf("Update to version %d of nothing", version), e.Update(ctx, entry), journal.ErrStale)
+		_, err := e.Get(ctx, entry.ID())
+		e.is("Get after an Update of nothing", err, journal.ErrNoEntry)
 	}
 	entry.Version = 1
 	e.insert(entry, e.with(func(other *journal.Entry) { other.Version = 4 }))
-	second := next(entry, journal.Unknown)
+	second := next(entry, journal.StateUnknown)
 	e.update(second)
 	for _, version := range []int64{0, 1, 2, 4, 5} {
-		stale := next(entry, journal.Succeeded)
+		stale := next(entry, journal.StateSucceeded)
 		stale.Version = version
-		e.is(fmt.Sprintf("Update of version 2 to %d", version), e.Update(ctx, stale), journal.ErrConflict)
+		e.is(fmt.Sprintf("Update of version 2 to %d", version), e.Update(ctx, stale), journal.ErrStale)
 		e.stored("after a stale Update", second)
 	}
-	other := next(second, journal.Succeeded)
+	other := next(second, journal.StateSucceeded)
 	other.Provider = "other"
-	e.is("Update of another provider's key", e.Update(ctx, other), journal.ErrConflict)
+	e.is("Update of another provider's key", e.Update(ctx, other), journal.ErrStale)
 	e.stored("after an Update of another provider's key", second)
+	other.Provider, other.Account = second.Provider, "other"
+	e.is("Update of another account's key", e.Update(ctx, other), journal.ErrStale)
+	e.stored("after an Update of another account's key", second)
 }
 
 func caseImmutable(e *env) {
 	entry := e.full()
 	e.insert(entry)
-	changed := next(entry, journal.Succeeded)
+	changed := next(entry, journal.StateSucceeded)
 	changed.Order, changed.Amount, changed.Part = refund.Order{ID: "another"}, aud(1), refund.PartTax
 	changed.Line, changed.Created = "another", noon().AddDate(1, 0, 0)
 	e.update(changed)
-	e.stored("after an Update of what never changes", next(entry, journal.Succeeded))
+	e.stored("after an Update of what never changes", next(entry, journal.StateSucceeded))
 	if got := e.list(journal.Filter{OrderKey: "another"}); len(got) != 0 {
 		e.Errorf("an Update has moved an entry to another order")
 	}
 	// Nor does another order's entry come in the way.
 	e.insert(e.with(func(other *journal.Entry) { other.Order.ID = "another" }))
-	reopened := next(next(entry, journal.Succeeded), journal.Unknown)
+	reopened := next(next(entry, journal.StateSucceeded), journal.StateUnknown)
 	reopened.Order.ID = "another"
 	e.update(reopened)
 }
@@ -321,12 +391,13 @@ func (e *env) assorted() []journal.Entry {
 		all = append(all, e.with(func(entry *journal.Entry) {
 			entry.State = states[i%len(states)]
 			entry.Provider = []string{"toy", "Zoo", "abc"}[i%3]
+			entry.Account = []string{"", "b", "B"}[i/12%3]
 			entry.Key = fmt.Sprintf("%c-%d", "aBcÄ~_"[i%5], 97-i) // by bytes, not by an alphabet
 			entry.Due = noon().Add(time.Duration(i%4-1) * time.Microsecond)
 			if i%4 == 0 {
 				entry.Due = time.Time{}
 			}
-			entry.Created = noon().Add(time.Duration(i*7%5) * time.Microsecond)
+			entry.Created = noon().Add(time.Duration(i*7%5/3) * time.Microsecond)
 			if !entry.State.Open() {
 				entry.Order.ID = "popular"
 			}
@@ -341,7 +412,8 @@ func (e *env) assorted() []journal.Entry {
 
 func sortEntries(all []journal.Entry) {
 	slices.SortFunc(all, func(a, b journal.Entry) int {
-		return cmp.Or(a.Due.Compare(b.Due), a.Created.Compare(b.Created), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(a.Due.Compare(b.Due), a.Created.Compare(b.Created),
+			cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Key, b.Key))
 	})
 }
 
@@ -353,12 +425,22 @@ func caseOrder(e *env) {
 func caseFilter(e *env) {
 	all := e.assorted()
 	times := []time.Time{{}, noon(), noon().Add(2 * time.Microsecond)}
-	for _, provider := range []string{"", "toy", "nobody"} {
+	for _, account := range [][2]string{{}, {"", "b"}, {"toy", ""}, {"toy", "b"}, {"toy", "nobody"}, {"nobody", ""}} {
 		for _, order := range []string{"", "popular", "order-2", "nothing"} {
-			for _, states := range [][]journal.State{nil, {}, {journal.Pending}, {journal.NeedsReview}, {journal.Sending, journal.Unknown}, {journal.Failed, journal.Sending}, {"none"}} {
+			for _, states := range [][]journal.State{
+				nil,
+				{},
+				{journal.StatePending},
+				{journal.StateNeedsReview},
+				{journal.StateSending, journal.StateUnknown},
+				{journal.StateFailed, journal.StateSending},
+				{"none"},
+			} {
 				for _, dueBy := range times {
 					for _, before := range times {
-						f := journal.Filter{Provider: provider, OrderKey: order, States: states, DueBy: dueBy, Before: before}
+						f := journal.Filter{
+							Provider: account[0], Account: account[1], OrderKey: order, States: states, DueBy: dueBy, Before: before,
+						}
 						var want []journal.Entry
 						for _, entry := range all {
 							if selects(&f, &entry) {
@@ -376,7 +458,7 @@ func caseFilter(e *env) {
 // selects is what Filter's documentation says.
 func selects(f *journal.Filter, e *journal.Entry) bool {
 	switch {
-	case f.Provider != "" && f.Provider != e.Provider,
+	case f.Provider != "" && (f.Provider != e.Provider || f.Account != e.Account),
 		f.OrderKey != "" && f.OrderKey != e.OrderKey(),
 		len(f.States) > 0 && !slices.Contains(f.States, e.State),
 		!f.DueBy.IsZero() && (e.Due.IsZero() || e.Due.After(f.DueBy)),
@@ -401,10 +483,13 @@ func caseMany(e *env) {
 			entry.Key = fmt.Sprintf("key-%d", i*7919%n)
 			entry.Due = noon()
 			if i%2 == 0 {
-				entry.State, entry.Due = journal.Succeeded, time.Time{}
+				entry.State, entry.Due = journal.StateSucceeded, time.Time{}
 			}
 			if i%5 == 0 {
 				entry.Provider = "other"
+			}
+			if i%3 == 0 {
+				entry.Account = "other"
 			}
 		})
 	}
@@ -453,10 +538,10 @@ func caseUpdateWhileRanging(e *env) {
 			}
 			n++
 			e.stored("while ranging", entry)
-			done := next(entry, journal.Succeeded)
+			done := next(entry, journal.StateSucceeded)
 			e.update(done)
 			e.stored("after Update while ranging", done)
-			e.insert(journal.Entry{Provider: "new", Key: entry.Key, State: journal.Succeeded, Version: 1})
+			e.insert(journal.Entry{Provider: "new", Key: entry.Key, State: journal.StateSucceeded, Version: 1})
 		}
 		if n != len(all) {
 			e.Errorf("got %d entries, expected were %d", n, len(all))
@@ -489,7 +574,7 @@ func caseBreak(e *env) {
 	e.unblocked("Update after a break", func() {
 		entry := e.entry()
 		e.insert(entry)
-		e.update(next(entry, journal.Succeeded))
+		e.update(next(entry, journal.StateSucceeded))
 	})
 }
 
@@ -515,8 +600,8 @@ func caseContext(e *env) {
 	e.insert(known)
 	cancel()
 	e.is("Insert", e.Insert(ctx, unknown), context.Canceled)
-	e.is("Update", e.Update(ctx, next(known, journal.Succeeded)), context.Canceled)
-	_, err := e.Get(ctx, known.Provider, known.Key)
+	e.is("Update", e.Update(ctx, next(known, journal.StateSucceeded)), context.Canceled)
+	_, err := e.Get(ctx, known.ID())
 	e.is("Get", err, context.Canceled)
 	n := 0
 	for _, err := range e.Entries(ctx, journal.Filter{}) {
@@ -526,8 +611,8 @@ func caseContext(e *env) {
 	if n != 1 {
 		e.Errorf("Entries came to %d, expected was one error", n)
 	}
-	_, err = e.Get(context.Background(), unknown.Provider, unknown.Key)
-	e.is("Get of what was not inserted", err, journal.ErrNotFound)
+	_, err = e.Get(context.Background(), unknown.ID())
+	e.is("Get of what was not inserted", err, journal.ErrNoEntry)
 	e.stored("after an Update that was not", known)
 }
 
@@ -602,7 +687,7 @@ func caseRaceKey(e *env) {
 		}
 		winner := e.race("Insert of the same key", func(worker int) error {
 			return e.Insert(context.Background(), with(worker))
-		}, journal.ErrExists)
+		}, journal.ErrKeyExists)
 		e.stored("the winner's entry", with(winner))
 	}
 }
@@ -627,13 +712,13 @@ func caseRaceVersion(e *env) {
 	e.insert(entry)
 	for range rounds {
 		with := func(worker int) journal.Entry {
-			entry := next(entry, journal.Unknown)
+			entry := next(entry, journal.StateUnknown)
 			entry.Note = strconv.Itoa(worker)
 			return entry
 		}
 		winner := e.race("Update of the same version", func(worker int) error {
 			return e.Update(context.Background(), with(worker))
-		}, journal.ErrConflict)
+		}, journal.ErrStale)
 		entry = with(winner)
 		e.stored("the winner's entry", entry)
 	}
@@ -644,15 +729,15 @@ func caseRaceReopen(e *env) {
 		var entries []journal.Entry
 		order := e.entry().Order
 		for range racers {
-			entries = append(entries, e.with(func(entry *journal.Entry) { entry.Order, entry.State = order, journal.NotSent }))
+			entries = append(entries, e.with(func(entry *journal.Entry) { entry.Order, entry.State = order, journal.StateNotSent }))
 		}
 		e.insert(entries...)
 		winner := e.race("Update on the same order", func(worker int) error {
-			return e.Update(context.Background(), next(entries[worker], journal.Sending))
+			return e.Update(context.Background(), next(entries[worker], journal.StateSending))
 		}, journal.ErrOrderBusy)
 		open := e.list(journal.Filter{OrderKey: entries[0].OrderKey(), States: openStates()})
 		if winner >= 0 {
-			e.same("the open entries of the order", open, []journal.Entry{next(entries[winner], journal.Sending)})
+			e.same("the open entries of the order", open, []journal.Entry{next(entries[winner], journal.StateSending)})
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (e *env) is(what string, err, want error) {
 // stored checks what the store has.
 func (e *env) stored(what string, want journal.Entry) {
 	e.Helper()
-	got, err := e.Get(context.Background(), want.Provider, want.Key)
+	got, err := e.Get(context.Background(), want.ID())
 	if err != nil {
 		e.Errorf("%s: Get: %v", what, err)
 		return

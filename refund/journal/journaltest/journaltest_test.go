@@ -46,7 +46,7 @@ type flawed struct {
 	journal.Store
 	insert  func(context.Context, journal.Entry) error
 	update  func(context.Context, journal.Entry) error
-	get     func(ctx context.Context, provider, key string) (journal.Entry, error)
+	get     func(context.Context, journal.ID) (journal.Entry, error)
 	entries func(context.Context, journal.Filter) iter.Seq2[journal.Entry, error]
 }
 
@@ -64,11 +64,11 @@ func (s *flawed) Update(ctx context.Context, e journal.Entry) error {
 	return s.Store.Update(ctx, e)
 }
 
-func (s *flawed) Get(ctx context.Context, provider, key string) (journal.Entry, error) {
+func (s *flawed) Get(ctx context.Context, id journal.ID) (journal.Entry, error) {
 	if s.get != nil {
-		return s.get(ctx, provider, key)
+		return s.get(ctx, id)
 	}
-	return s.Store.Get(ctx, provider, key)
+	return s.Store.Get(ctx, id)
 }
 
 func (s *flawed) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
@@ -81,17 +81,17 @@ func (s *flawed) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journa
 // racy checks the rules first and then writes, as one does who has not heard of atomicity.
 type racy struct {
 	mu  sync.Mutex
-	all map[[2]string]journal.Entry
+	all map[journal.ID]journal.Entry
 }
 
-func newRacy() *racy { return &racy{all: map[[2]string]journal.Entry{}} }
+func newRacy() *racy { return &racy{all: map[journal.ID]journal.Entry{}} }
 
-func (r *racy) Get(ctx context.Context, provider, key string) (journal.Entry, error) {
+func (r *racy) Get(ctx context.Context, id journal.ID) (journal.Entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, ok := r.all[[2]string{provider, key}]
+	e, ok := r.all[id]
 	if !ok {
-		return e, journal.ErrNotFound
+		return e, journal.ErrNoEntry
 	}
 	return e, ctx.Err()
 }
@@ -100,7 +100,8 @@ func (r *racy) put(ctx context.Context, e journal.Entry) error {
 	r.mu.Lock()
 	busy := false
 	for _, o := range r.all {
-		busy = busy || e.State.Open() && o.State.Open() && o.Key != e.Key && o.Provider == e.Provider && o.OrderKey() == e.OrderKey()
+		busy = busy || e.State.Open() && o.State.Open() && o.ID() != e.ID() &&
+			o.Provider == e.Provider && o.Account == e.Account && o.OrderKey() == e.OrderKey()
 	}
 	r.mu.Unlock()
 	if busy {
@@ -109,21 +110,21 @@ func (r *racy) put(ctx context.Context, e journal.Entry) error {
 	<-time.After(5 * time.Millisecond) // the gap that everybody else falls into
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all[[2]string{e.Provider, e.Key}] = e
+	r.all[e.ID()] = e
 	return ctx.Err()
 }
 
 func (r *racy) Insert(ctx context.Context, e journal.Entry) error {
-	if _, err := r.Get(ctx, e.Provider, e.Key); err == nil {
-		return journal.ErrExists
+	if _, err := r.Get(ctx, e.ID()); err == nil {
+		return journal.ErrKeyExists
 	}
 	return r.put(ctx, e)
 }
 
 func (r *racy) Update(ctx context.Context, e journal.Entry) error {
-	known, err := r.Get(ctx, e.Provider, e.Key)
+	known, err := r.Get(ctx, e.ID())
 	if err != nil || known.Version != e.Version-1 {
-		return journal.ErrConflict
+		return journal.ErrStale
 	}
 	return r.put(ctx, e)
 }
@@ -203,6 +204,49 @@ func filtering(change func(*journal.Filter)) func(journal.Store) journal.Store {
 	}
 }
 
+// ofAccount changes which account's entries a filter selects.
+func ofAccount(selected func(*journal.Filter, *journal.Entry) bool) func(journal.Store) journal.Store {
+	return func(s journal.Store) journal.Store {
+		return &flawed{Store: s, entries: func(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
+			return func(yield func(journal.Entry, error) bool) {
+				all := f
+				all.Provider, all.Account = "", ""
+				for e, err := range s.Entries(ctx, all) {
+					if (err != nil || selected(&f, &e)) && !yield(e, err) {
+						return
+					}
+				}
+			}
+		}}
+	}
+}
+
+// busy reports whether s has another open entry of e's order among those that count.
+func busy(ctx context.Context, s journal.Store, e *journal.Entry, counts func(*journal.Entry) bool) bool {
+	for o, err := range s.Entries(ctx, journal.Filter{OrderKey: e.OrderKey(), States: openStates()}) {
+		if err == nil && o.ID() != e.ID() && counts(&o) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyAccount is Get for those who do not look at the account.
+func anyAccount(ctx context.Context, s journal.Store, id journal.ID) (journal.Entry, error) {
+	if e, err := s.Get(ctx, id); err == nil {
+		return e, nil
+	}
+	for e, err := range s.Entries(ctx, journal.Filter{}) {
+		if err != nil {
+			return e, err
+		}
+		if e.Provider == id.Provider && e.Key == id.Key {
+			return e, nil
+		}
+	}
+	return journal.Entry{}, journal.ErrNoEntry
+}
+
 func flaws() map[string]flaw {
 	return map[string]flaw{
 		"is not atomic": {
@@ -241,8 +285,8 @@ func flaws() map[string]flaw {
 		"does not update everything": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
-					if known, err := s.Get(ctx, e.Provider, e.Key); err == nil {
-						e.Baseline = known.Baseline
+					if known, err := s.Get(ctx, e.ID()); err == nil {
+						e.Snapshot = known.Snapshot
 					}
 					return s.Update(ctx, e)
 				}}
@@ -275,7 +319,7 @@ func flaws() map[string]flaw {
 		"overwrites": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
-					if known, err := s.Get(ctx, e.Provider, e.Key); err == nil {
+					if known, err := s.Get(ctx, e.ID()); err == nil {
 						e.Version = known.Version + 1
 						return s.Update(ctx, e)
 					}
@@ -298,10 +342,9 @@ func flaws() map[string]flaw {
 		"looks at the order before the key": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
-					for o, err := range s.Entries(ctx, journal.Filter{Provider: e.Provider, OrderKey: e.OrderKey(), States: openStates()}) {
-						if err == nil && o.Key != e.Key && e.State.Open() {
-							return journal.ErrOrderBusy
-						}
+					account := func(o *journal.Entry) bool { return o.Provider == e.Provider && o.Account == e.Account }
+					if e.State.Open() && busy(ctx, s, &e, account) {
+						return journal.ErrOrderBusy
 					}
 					return s.Insert(ctx, e)
 				}}
@@ -325,20 +368,107 @@ func flaws() map[string]flaw {
 		"excludes across providers": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
-					for o, err := range s.Entries(ctx, journal.Filter{OrderKey: e.OrderKey(), States: openStates()}) {
-						if err == nil && o.Key != e.Key && e.State.Open() {
-							return journal.ErrOrderBusy
-						}
+					if e.State.Open() && busy(ctx, s, &e, func(o *journal.Entry) bool { return o.Account == e.Account }) {
+						return journal.ErrOrderBusy
 					}
 					return s.Insert(ctx, e)
 				}}
 			},
 			caught: []string{"order busy for insert"},
 		},
+		"excludes across accounts": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
+					if e.State.Open() && busy(ctx, s, &e, func(o *journal.Entry) bool { return o.Provider == e.Provider }) {
+						return journal.ErrOrderBusy
+					}
+					return s.Insert(ctx, e)
+				}}
+			},
+			caught: []string{"order busy for insert", "accounts are told apart"},
+		},
+		"excludes updates across accounts": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
+					if e.State.Open() && busy(ctx, s, &e, func(o *journal.Entry) bool { return o.Provider == e.Provider }) {
+						return journal.ErrOrderBusy
+					}
+					return s.Update(ctx, e)
+				}}
+			},
+			caught: []string{"order busy for update", "accounts are told apart"},
+		},
+		"has no order exclusion at named accounts": {
+			spoil: keeping(func(e *journal.Entry) {
+				if e.Account != "" {
+					e.Order.ID += e.Key
+				}
+			}),
+			caught: []string{"accounts are told apart"},
+		},
+		"forgets the account": {
+			spoil:  keeping(func(e *journal.Entry) { e.Account = "" }),
+			caught: []string{"accounts are told apart", "insert and get every field", "entries in order"},
+		},
+		"ignores the case of accounts": {
+			spoil:  keeping(func(e *journal.Entry) { e.Account = strings.ToLower(e.Account) }),
+			caught: []string{"accounts are told apart"},
+		},
+		"takes a key once for all accounts": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
+					if _, err := anyAccount(ctx, s, e.ID()); err == nil {
+						return journal.ErrKeyExists
+					}
+					return s.Insert(ctx, e)
+				}}
+			},
+			caught: []string{"accounts are told apart", "insert and get every field"},
+		},
+		"gets the entry of any account": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, get: func(ctx context.Context, id journal.ID) (journal.Entry, error) { return anyAccount(ctx, s, id) }}
+			},
+			caught: []string{"accounts are told apart", "no such entry"},
+		},
+		"updates the entry of any account": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
+					if known, err := anyAccount(ctx, s, e.ID()); err == nil {
+						e.Account = known.Account
+					}
+					return s.Update(ctx, e)
+				}}
+			},
+			caught: []string{"accounts are told apart", "update is compare-and-set"},
+		},
+		"writes the ID as one word": {
+			spoil:  keeping(func(e *journal.Entry) { e.Key, e.Account, e.Provider = e.Provider+e.Account+e.Key, "", "" }),
+			caught: []string{"accounts are told apart"},
+		},
+		"forgets that somebody answered": {
+			spoil:  keeping(func(e *journal.Entry) { e.Answered = false }),
+			caught: []string{"insert and get every field", "update and get every field", "entries are complete"},
+		},
+		"forgets the first miss": {
+			spoil:  keeping(func(e *journal.Entry) { e.MissedAt = time.Time{} }),
+			caught: []string{"insert and get every field", "update and get every field", "times to the microsecond"},
+		},
+		"never forgets a miss": {
+			spoil: func(s journal.Store) journal.Store {
+				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
+					if known, err := s.Get(ctx, e.ID()); err == nil && e.MissedAt.IsZero() {
+						e.MissedAt = known.MissedAt
+					}
+					return s.Update(ctx, e)
+				}}
+			},
+			caught: []string{"update and get every field"},
+		},
 		"lets what needs review pass": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, insert: func(ctx context.Context, e journal.Entry) error {
-					if e.State == journal.NeedsReview {
+					if e.State == journal.StateNeedsReview {
 						e.Order.ID += e.Key
 					}
 					return s.Insert(ctx, e)
@@ -349,7 +479,7 @@ func flaws() map[string]flaw {
 		"has no compare-and-set": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
-					if known, err := s.Get(ctx, e.Provider, e.Key); err == nil {
+					if known, err := s.Get(ctx, e.ID()); err == nil {
 						e.Version = known.Version + 1
 					}
 					return s.Update(ctx, e)
@@ -360,7 +490,7 @@ func flaws() map[string]flaw {
 		"inserts what it should update": {
 			spoil: func(s journal.Store) journal.Store {
 				return &flawed{Store: s, update: func(ctx context.Context, e journal.Entry) error {
-					if _, err := s.Get(ctx, e.Provider, e.Key); err != nil {
+					if _, err := s.Get(ctx, e.ID()); err != nil {
 						return s.Insert(ctx, e)
 					}
 					return s.Update(ctx, e)
@@ -370,8 +500,8 @@ func flaws() map[string]flaw {
 		},
 		"finds what there is not": {
 			spoil: func(s journal.Store) journal.Store {
-				return &flawed{Store: s, get: func(ctx context.Context, provider, key string) (journal.Entry, error) {
-					e, err := s.Get(ctx, provider, key)
+				return &flawed{Store: s, get: func(ctx context.Context, id journal.ID) (journal.Entry, error) {
+					e, err := s.Get(ctx, id)
 					if ctx.Err() == nil {
 						err = nil
 					}
@@ -386,7 +516,17 @@ func flaws() map[string]flaw {
 					if !a.Due.Equal(b.Due) || !a.Created.Equal(b.Created) {
 						return 0
 					}
-					return strings.Compare(strings.ToLower(a.Provider+a.Key), strings.ToLower(b.Provider+b.Key))
+					return strings.Compare(strings.ToLower(a.ID().String()), strings.ToLower(b.ID().String()))
+				})
+				return all
+			}),
+			caught: []string{"entries in order"},
+		},
+		"sorts by the key before the account": {
+			spoil: listing(func(_ journal.Filter, all []journal.Entry) []journal.Entry {
+				slices.SortStableFunc(all, func(a, b journal.Entry) int {
+					return cmp.Or(a.Due.Compare(b.Due), a.Created.Compare(b.Created),
+						cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Key, b.Key))
 				})
 				return all
 			}),
@@ -421,6 +561,22 @@ func flaws() map[string]flaw {
 		"filters by one state":        {spoil: filtering(func(f *journal.Filter) { f.States = f.States[:min(1, len(f.States))] }), caught: []string{"entries by filter"}},
 		"does not filter by order":    {spoil: filtering(func(f *journal.Filter) { f.OrderKey = "" }), caught: []string{"entries by filter", "orders are told apart"}},
 		"does not filter by provider": {spoil: filtering(func(f *journal.Filter) { f.Provider = "" }), caught: []string{"entries by filter", "no such entry"}},
+		"does not filter by account": {
+			spoil:  ofAccount(func(f *journal.Filter, e *journal.Entry) bool { return f.Provider == "" || f.Provider == e.Provider }),
+			caught: []string{"entries by filter", "accounts are told apart"},
+		},
+		"takes the empty account for all": {
+			spoil: ofAccount(func(f *journal.Filter, e *journal.Entry) bool {
+				return f.Provider == "" || f.Provider == e.Provider && (f.Account == "" || f.Account == e.Account)
+			}),
+			caught: []string{"entries by filter", "accounts are told apart"},
+		},
+		"filters by an account of no provider": {
+			spoil: ofAccount(func(f *journal.Filter, e *journal.Entry) bool {
+				return (f.Provider == "" || f.Provider == e.Provider) && (f.Provider == "" && f.Account == "" || f.Account == e.Account)
+			}),
+			caught: []string{"entries by filter"},
+		},
 		"loses what is alike between pages": {
 			spoil: listing(func(_ journal.Filter, all []journal.Entry) []journal.Entry {
 				if len(all) > 1000 {

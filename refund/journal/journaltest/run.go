@@ -46,7 +46,7 @@ func (e *env) entry() journal.Entry {
 	e.n++
 	return journal.Entry{
 		Provider: "toy", Key: fmt.Sprintf("key-%d", e.n), Order: orderID(fmt.Sprintf("order-%d", e.n)), Amount: aud(1099),
-		State: journal.Sending, Version: 1, Lease: noon().Add(time.Hour), Due: noon().Add(time.Hour),
+		State: journal.StateSending, Version: 1, Lease: noon().Add(time.Hour), Due: noon().Add(time.Hour),
 		FirstSent: noon(), Created: noon(), Updated: noon(),
 	}
 }

@@ -1,11 +1,11 @@
-// Package lenient reads what providers answer when it is not quite what they document.
-package lenient
+package wire
 
 import (
 	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Time reads a date: RFC 3339, or the same without an offset, with a space instead of T, without seconds or without a
@@ -23,6 +23,16 @@ func Time(text string, zone *time.Location) (t time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// JSONTime is Time of a JSON value; the zero time if it is no date. The usual date costs no allocation.
+func JSONTime(data []byte, zone *time.Location) time.Time {
+	var t time.Time
+	if t.UnmarshalJSON(data) == nil { // strict RFC 3339, and null
+		return t
+	}
+	t, _ = Time(Text(data), zone)
+	return t
+}
+
 // Text is the text of a JSON string, or of a number, such as an id that arrives as either. null and everything else
 // is "".
 func Text(data []byte) string {
@@ -30,11 +40,10 @@ func Text(data []byte) string {
 		return ""
 	}
 	switch c := data[0]; {
+	case c == '"' && len(data) > 1 && bytes.IndexByte(data, '\\') < 0 && utf8.Valid(data): // nothing to unescape
+		return string(data[1 : len(data)-1])
 	case c == '"':
 		var s string
-		if bytes.IndexByte(data, '\\') < 0 && len(data) >= 2 { // nothing to unescape
-			return string(data[1 : len(data)-1])
-		}
 		if json.Unmarshal(data, &s) != nil {
 			return ""
 		}

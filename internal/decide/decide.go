@@ -1,0 +1,108 @@
+// Package decide is the one rule of what reads say about a refund: before it is sent, and when its answer was lost.
+// Providers say what a read shows, in a Look; what follows from it is decided here.
+//
+//	a read shows                            before sending              resolving
+//	the refund                              return it, send nothing     applied
+//	two refunds with the key                unknown, ErrDuplicate       for a person
+//	something else in the refund's place    unknown, ErrKeyReused       for a person
+//	nothing, soon after it was last sent    send                        undetermined, ask again
+//	nothing, but it proves nothing          send                        undetermined, ask again or a person
+//	nothing, for the first time since       send                        undetermined, ask again in a minute
+//	nothing, again a minute later or more   send                        not applied
+//	it cannot be read                       not sent                    unknown as before
+package decide
+
+import (
+	"context"
+	"time"
+
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/refund"
+)
+
+// Sighting is what one complete read shows of a refund. The zero value is absence.
+type Sighting struct {
+	// Refund is the refund itself: it has the key, or is the only one that was not there before, and its amount.
+	Refund *refund.Refund
+	// Clash is what else is there in the refund's place, such as the key on a refund of another amount. Beside Refund it
+	// says that there is more than one.
+	Clash string
+	// Doubt is why absence proves nothing.
+	Doubt string
+	// Again is when the doubt may be gone; the zero time if only a person can tell.
+	Again time.Time
+}
+
+// Look reads what the provider shows of o.Attempt.Request. It sends nothing, and a read that is not complete is an error.
+type Look func(ctx context.Context, o *httpx.Op) (Sighting, error)
+
+const (
+	// apart is how long two reads have to be apart that agree on absence.
+	apart = time.Minute
+	// soonest is the shortest wait before a young refund is looked for again. The wait doubles with the refund's age.
+	soonest = 10 * time.Second
+)
+
+// Before looks for an earlier refund of the key before anything is sent; nil if there is none. Its errors are
+// OutcomeNotSent if looking failed, and OutcomeUnknown if the key was used for something else: it may have been paid.
+func Before(ctx context.Context, o *httpx.Op, look Look) (*refund.Refund, error) {
+	seen, err := look(ctx, o)
+	switch {
+	case err != nil:
+		return nil, o.NotLooked(err)
+	case seen.Clash != "" && seen.Refund != nil:
+		return nil, o.Unknown(refund.ErrDuplicate, "IdempotencyKey", "%s; nothing was sent", seen.Clash)
+	case seen.Clash != "":
+		return nil, o.Unknown(refund.ErrKeyReused, "IdempotencyKey", "%s; nothing was sent, a new refund needs a new key", seen.Clash)
+	case seen.Refund != nil:
+		seen.Refund.Replayed = true
+	}
+	return seen.Refund, nil
+}
+
+// Resolve finds out what became of o.Attempt. Absence counts only later than Op.AbsenceAfter after the last sending, and
+// when two reads agree on it that are a minute apart: the first is kept in Resolution.Attempt.MissedAt.
+func Resolve(ctx context.Context, o *httpx.Op, look Look) (refund.Resolution, error) {
+	seen, err := look(ctx, o)
+	if err != nil {
+		return refund.Resolution{}, o.Unresolved(err)
+	}
+	return judge(&o.Attempt, o.AbsenceAfter(), &seen, time.Now()), nil
+}
+
+func judge(a *refund.Attempt, absenceAfter time.Duration, seen *Sighting, now time.Time) refund.Resolution {
+	got := refund.Resolution{Attempt: *a}
+	missed := a.MissedAt
+	got.Attempt.MissedAt = time.Time{}
+	settled := a.LastSent.Add(absenceAfter)
+	switch {
+	case seen.Clash != "":
+		got.Why = seen.Clash
+	case seen.Refund != nil:
+		got.Verdict, got.Refund, got.Why = refund.VerdictApplied, seen.Refund, "the provider shows it"
+	case a.LastSent.IsZero():
+		got.Why = "the provider does not show it, and when it was last sent is not known"
+	case now.Before(settled):
+		age := max(now.Sub(a.LastSent), soonest)
+		got.NotBefore = earlier(now.Add(age), settled)
+		got.Why = "the provider does not show it, but it may still appear"
+	case seen.Doubt != "":
+		got.NotBefore, got.Why = seen.Again, seen.Doubt
+	case missed.Before(settled), missed.After(now): // the first miss since it should be there; one that is yet to come is a wrong clock's
+		got.Attempt.MissedAt, got.NotBefore = now, now.Add(apart)
+		got.Why = "the provider does not show it; a second look has to agree"
+	case now.Sub(missed) < apart:
+		got.Attempt.MissedAt, got.NotBefore = missed, missed.Add(apart)
+		got.Why = "the provider does not show it; a second look, a minute after the first, has to agree"
+	default:
+		got.Verdict, got.Why = refund.VerdictNotApplied, "the provider does not show it, in two looks a minute apart"
+	}
+	return got
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

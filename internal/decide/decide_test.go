@@ -1,0 +1,320 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/refund"
+)
+
+const absenceAfter = time.Hour
+
+// operation is one of a client that never sends: looks are made up here.
+func operation(t *testing.T, name string, a refund.Attempt, change ...func(*refund.Options)) *httpx.Op {
+	t.Helper()
+	opts := refund.Options{Account: "shop-au"}
+	for _, f := range change {
+		f(&opts)
+	}
+	client, err := httpx.New(httpx.Config{Provider: "test", BaseURL: "https://provider.test", Options: opts})
+	require.NoError(t, err)
+	return client.Op(name, a)
+}
+
+func request() refund.Request {
+	return refund.Request{IdempotencyKey: "key-1", Order: refund.Order{ID: "o-1"}, Amount: refund.MustParseMoney("10.00", "AUD")}
+}
+
+// shows is a look that shows seen, and fails if it is asked about anything but o.
+func shows(t *testing.T, o *httpx.Op, seen Sighting) Look {
+	t.Helper()
+	return func(ctx context.Context, asked *httpx.Op) (Sighting, error) {
+		assert.Same(t, o, asked)
+		assert.Equal(t, t.Context(), ctx)
+		return seen, nil
+	}
+}
+
+func fails(err error) Look {
+	return func(context.Context, *httpx.Op) (Sighting, error) { return Sighting{}, err }
+}
+
+func asError(t *testing.T, err error) *refund.Error {
+	t.Helper()
+	var e *refund.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, []string{"test", "shop-au", "key-1"}, []string{e.Provider, e.Account, e.IdempotencyKey})
+	return e
+}
+
+func TestBefore(t *testing.T) {
+	t.Parallel()
+	again := time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		seen  Sighting
+		found bool
+		kind  refund.Kind
+	}{
+		"nothing":                           {seen: Sighting{}},
+		"nothing, but it proves nothing":    {seen: Sighting{Doubt: "lags"}},
+		"nothing, but the doubt will go":    {seen: Sighting{Doubt: "lags", Again: again}},
+		"the refund":                        {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}}, found: true},
+		"the refund, and a doubt":           {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Doubt: "lags"}, found: true},
+		"two refunds with the key":          {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Clash: "two"}, kind: refund.ErrDuplicate},
+		"something else in its place":       {seen: Sighting{Clash: "another amount"}, kind: refund.ErrKeyReused},
+		"something else, and a doubt":       {seen: Sighting{Clash: "another amount", Doubt: "lags"}, kind: refund.ErrKeyReused},
+		"two refunds, and a doubt":          {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Clash: "two", Doubt: "lags"}, kind: refund.ErrDuplicate},
+		"something else, and it may change": {seen: Sighting{Clash: "another amount", Again: again}, kind: refund.ErrKeyReused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := operation(t, "refund", refund.Attempt{Request: request()})
+			got, err := Before(t.Context(), o, shows(t, o, tt.seen))
+			if tt.kind == 0 {
+				require.NoError(t, err)
+				if !tt.found {
+					assert.Nil(t, got, "absence: it is sent")
+					return
+				}
+				assert.Same(t, tt.seen.Refund, got)
+				assert.True(t, got.Replayed, "nothing was sent now")
+				return
+			}
+			assert.Nil(t, got)
+			e := asError(t, err)
+			assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "what the key was used for may have been paid")
+			assert.Equal(t, tt.kind, e.Kind)
+			assert.Equal(t, "refund", e.Op)
+			assert.Equal(t, "IdempotencyKey", e.Field)
+			assert.Contains(t, e.Message, tt.seen.Clash)
+			assert.Zero(t, e.Attempt, "nothing was sent that could be resolved")
+			if tt.seen.Refund != nil {
+				assert.False(t, tt.seen.Refund.Replayed)
+			}
+		})
+	}
+}
+
+// A look that fails before anything is sent is told from one that fails while resolving: the first moved nothing.
+func TestLookFails(t *testing.T) {
+	t.Parallel()
+	failure := func() *refund.Error {
+		return &refund.Error{Kind: refund.ErrUnavailable, Outcome: refund.OutcomeRejected, HTTPStatus: 503, Message: "down"}
+	}
+	original := failure()
+	asked := refund.Attempt{Request: request(), Tries: 1, LastSent: time.Unix(7, 0), MissedAt: time.Unix(8, 0)}
+	for name, err := range map[string]error{"its own": original, "wrapped": fmt.Errorf("page 2: %w", original)} {
+		got, before := Before(t.Context(), operation(t, "refund", refund.Attempt{Request: request()}), fails(err))
+		assert.Nil(t, got, name)
+		e := asError(t, before)
+		assert.Equal(t, refund.OutcomeNotSent, e.Outcome, name)
+		assert.Equal(t, refund.ErrUnavailable, e.Kind, name)
+		assert.Equal(t, 503, e.HTTPStatus, name)
+		assert.Equal(t, "refund", e.Op, name)
+		assert.Zero(t, e.Attempt, name)
+
+		resolution, resolve := Resolve(t.Context(), operation(t, "resolve", asked), fails(err))
+		assert.Zero(t, resolution, name)
+		e = asError(t, resolve)
+		assert.Equal(t, refund.OutcomeUnknown, e.Outcome, "%s: as unknown as before", name)
+		assert.Equal(t, refund.ErrUnavailable, e.Kind, name)
+		assert.Equal(t, 503, e.HTTPStatus, name)
+		assert.Equal(t, "resolve", e.Op, name)
+		assert.Equal(t, asked, e.Attempt, name)
+
+		younger := failure()
+		younger.Attempt = asked
+		younger.Attempt.Tries = 2
+		_, resolve = Resolve(t.Context(), operation(t, "resolve", asked), fails(younger))
+		assert.Equal(t, younger.Attempt, asError(t, resolve).Attempt, "what was sent since is younger")
+	}
+	assert.Equal(t, failure(), original, "the look's error is not modified")
+
+	_, err := Before(t.Context(), operation(t, "refund", refund.Attempt{Request: request()}), fails(errors.New("odd")))
+	assert.Equal(t, refund.OutcomeNotSent, asError(t, err).Outcome)
+	_, err = Resolve(t.Context(), operation(t, "resolve", asked), fails(errors.New("odd")))
+	assert.Equal(t, refund.OutcomeUnknown, asError(t, err).Outcome)
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	sent := time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC)
+	settled := sent.Add(absenceAfter)
+	later := settled.Add(24 * time.Hour)
+	found := &refund.Refund{ID: "r-1"}
+	const (
+		undetermined, applied, notApplied = refund.VerdictUndetermined, refund.VerdictApplied, refund.VerdictNotApplied
+		ms                                = time.Millisecond
+	)
+	person := time.Time{}
+	for name, tt := range map[string]struct {
+		never      bool      // when it was last sent is not known
+		missed     time.Time // an earlier look's
+		seen       Sighting
+		now        time.Time
+		verdict    refund.Verdict
+		notBefore  time.Time
+		missedThen time.Time
+	}{
+		"found":                               {seen: Sighting{Refund: found}, now: later, verdict: applied},
+		"found soon":                          {seen: Sighting{Refund: found}, now: sent, verdict: applied},
+		"found, after a miss":                 {seen: Sighting{Refund: found}, missed: settled, now: later, verdict: applied},
+		"found, and a doubt":                  {seen: Sighting{Refund: found, Doubt: "lags", Again: later.Add(1)}, now: later, verdict: applied},
+		"found, and never known to be sent":   {seen: Sighting{Refund: found}, never: true, now: later, verdict: applied},
+		"clash":                               {seen: Sighting{Clash: "another amount"}, now: later, notBefore: person},
+		"clash, soon":                         {seen: Sighting{Clash: "another amount"}, now: sent, notBefore: person},
+		"clash, after a miss":                 {seen: Sighting{Clash: "another amount"}, missed: settled, now: later, notBefore: person},
+		"clash, and never known to be sent":   {seen: Sighting{Clash: "another amount"}, never: true, now: later, notBefore: person},
+		"clash, and a doubt that may go":      {seen: Sighting{Clash: "another amount", Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
+		"two of them":                         {seen: Sighting{Refund: found, Clash: "two"}, now: later, notBefore: person},
+		"two of them, soon":                   {seen: Sighting{Refund: found, Clash: "two"}, now: sent, notBefore: person},
+		"absent, never known to be sent":      {never: true, now: later, notBefore: person},
+		"the same, after a miss":              {never: true, missed: settled, now: later, notBefore: person},
+		"the same, with a doubt that may go":  {never: true, seen: Sighting{Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
+		"absent at once":                      {now: sent, notBefore: sent.Add(10 * time.Second)},
+		"absent after 9 s":                    {now: sent.Add(9 * time.Second), notBefore: sent.Add(19 * time.Second)},
+		"absent after 10 s":                   {now: sent.Add(10 * time.Second), notBefore: sent.Add(20 * time.Second)},
+		"absent after 11 s":                   {now: sent.Add(11 * time.Second), notBefore: sent.Add(22 * time.Second)},
+		"absent after 20 min":                 {now: sent.Add(20 * time.Minute), notBefore: sent.Add(40 * time.Minute)},
+		"absent after 30 min":                 {now: sent.Add(30 * time.Minute), notBefore: settled},
+		"absent after 31 min":                 {now: sent.Add(31 * time.Minute), notBefore: settled},
+		"absent a moment too soon":            {now: settled.Add(-1), notBefore: settled},
+		"absent before it was sent":           {now: sent.Add(-5 * time.Minute), notBefore: sent.Add(-5*time.Minute + 10*time.Second)}, // the clock has stepped back
+		"absent soon, and a doubt":            {seen: Sighting{Doubt: "lags"}, now: sent.Add(time.Minute), notBefore: sent.Add(2 * time.Minute)},
+		"absent soon, a doubt that may go":    {seen: Sighting{Doubt: "lags", Again: later}, now: sent.Add(time.Minute), notBefore: sent.Add(2 * time.Minute)},
+		"absent soon, after a miss":           {missed: sent.Add(-time.Minute), now: sent.Add(time.Minute), notBefore: sent.Add(2 * time.Minute)},
+		"absent, and a doubt":                 {seen: Sighting{Doubt: "lags"}, now: later, notBefore: person},
+		"absent, and a doubt that may go":     {seen: Sighting{Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: later.Add(1)},
+		"a doubt, after a miss":               {seen: Sighting{Doubt: "lags"}, missed: settled, now: later, notBefore: person},
+		"a doubt that may go, after a miss":   {seen: Sighting{Doubt: "lags", Again: later.Add(1)}, missed: settled, now: later, notBefore: later.Add(1)},
+		"absent for the first time":           {now: settled, notBefore: settled.Add(time.Minute), missedThen: settled},
+		"the same, long after":                {now: later, notBefore: later.Add(time.Minute), missedThen: later},
+		"absent again at once":                {missed: later, now: later, notBefore: later.Add(time.Minute), missedThen: later},
+		"absent again, 59.999 s later":        {missed: later, now: later.Add(time.Minute - ms), notBefore: later.Add(time.Minute), missedThen: later},
+		"absent again, a minute later":        {missed: later, now: later.Add(time.Minute), verdict: notApplied},
+		"absent again, a day later":           {missed: settled, now: later, verdict: notApplied},
+		"missed as soon as it counts":         {missed: settled, now: settled.Add(time.Minute), verdict: notApplied},
+		"missed a moment too soon":            {missed: settled.Add(-1), now: later, notBefore: later.Add(time.Minute), missedThen: later},
+		"missed before it was sent again":     {missed: sent.Add(-time.Hour), now: later, notBefore: later.Add(time.Minute), missedThen: later},
+		"missed soon after it was sent again": {missed: sent.Add(time.Minute), now: later, notBefore: later.Add(time.Minute), missedThen: later},
+		// The clock has stepped back since: nothing is said to be a minute apart that is not.
+		"missed in the future": {missed: later.Add(time.Hour), now: later, notBefore: later.Add(time.Minute), missedThen: later},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := refund.Attempt{Request: request(), Snapshot: "s", Answered: true, FirstSent: sent.Add(-time.Hour), LastSent: sent, Tries: 2, MissedAt: tt.missed}
+			if tt.never {
+				asked.LastSent = time.Time{}
+			}
+			a := asked
+
+			got := judge(&a, absenceAfter, &tt.seen, tt.now)
+
+			assert.Equal(t, asked, a, "the caller's Attempt is not modified")
+			assert.Equal(t, tt.verdict.String(), got.Verdict.String())
+			assert.Equal(t, tt.notBefore, got.NotBefore)
+			assert.NotEmpty(t, got.Why)
+			want := asked
+			want.MissedAt = tt.missedThen
+			assert.Equal(t, want, got.Attempt)
+			if tt.verdict == applied {
+				assert.Same(t, found, got.Refund)
+				assert.False(t, got.Refund.Replayed, "it was sent for this Attempt")
+			} else {
+				assert.Nil(t, got.Refund)
+			}
+			switch {
+			case tt.seen.Clash != "":
+				assert.Contains(t, got.Why, tt.seen.Clash)
+			case tt.seen.Doubt != "" && got.Verdict == undetermined && !tt.never && !tt.now.Before(settled):
+				assert.Contains(t, got.Why, tt.seen.Doubt)
+			}
+		})
+	}
+}
+
+// With an AbsenceAfter shorter than the shortest wait, the wait does not go beyond it.
+func TestJudgeOfAShortAbsence(t *testing.T) {
+	t.Parallel()
+	sent := time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC)
+	got := judge(&refund.Attempt{LastSent: sent}, 3*time.Second, &Sighting{}, sent.Add(time.Second))
+	assert.Equal(t, sent.Add(3*time.Second), got.NotBefore)
+	got = judge(&refund.Attempt{LastSent: sent}, 0, &Sighting{}, sent)
+	assert.Equal(t, sent.Add(time.Minute), got.NotBefore, "two looks even so")
+	assert.Equal(t, sent, got.Attempt.MissedAt)
+}
+
+// Whoever asks again when NotBefore says gets an end: the waits double, none passes AbsenceAfter, and two looks agree.
+func TestResolveUntilItIsNotApplied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sent := time.Now()
+		attempt := refund.Attempt{Request: request(), FirstSent: sent, LastSent: sent, Tries: 1}
+		var at []time.Duration
+		for {
+			o := operation(t, "resolve", attempt)
+			got, err := Resolve(t.Context(), o, shows(t, o, Sighting{}))
+			require.NoError(t, err)
+			at = append(at, time.Since(sent))
+			require.Less(t, len(at), 20, "it must end")
+			attempt = got.Attempt
+			if got.Verdict == refund.VerdictNotApplied {
+				break
+			}
+			require.Equal(t, refund.VerdictUndetermined, got.Verdict)
+			require.Greater(t, time.Until(got.NotBefore), time.Duration(0))
+			<-time.After(time.Until(got.NotBefore)) // on the bubble's clock
+		}
+		const s = time.Second
+		assert.Equal(t, []time.Duration{0, 10 * s, 20 * s, 40 * s, 80 * s, 160 * s, 320 * s, 640 * s, 1280 * s, 2560 * s, 3600 * s, 3660 * s}, at)
+	})
+}
+
+// A miss that a later sending has overtaken does not count, however old it is.
+func TestResolveAfterSendingAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		resolve := func(a refund.Attempt) refund.Resolution {
+			o := operation(t, "resolve", a, func(opts *refund.Options) { opts.AbsenceAfter = time.Minute })
+			got, err := Resolve(t.Context(), o, shows(t, o, Sighting{}))
+			require.NoError(t, err)
+			return got
+		}
+		a := refund.Attempt{Request: request(), LastSent: time.Now().Add(-time.Minute), Tries: 1}
+		got := resolve(a)
+		assert.Equal(t, time.Now(), got.Attempt.MissedAt, "Options.AbsenceAfter decides when absence counts")
+
+		a = got.Attempt
+		a.Tries, a.LastSent = 2, time.Now() // sent again, and the miss kept by whoever did
+		<-time.After(time.Minute)
+		got = resolve(a)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
+		assert.Equal(t, time.Now(), got.Attempt.MissedAt)
+		<-time.After(time.Minute)
+		assert.Equal(t, refund.VerdictNotApplied, resolve(got.Attempt).Verdict)
+	})
+}
+
+func TestResolveFinds(t *testing.T) {
+	t.Parallel()
+	found := &refund.Refund{ID: "r-1"}
+	asked := refund.Attempt{Request: request(), LastSent: time.Now(), Tries: 1}
+	o := operation(t, "resolve", asked)
+	got, err := Resolve(t.Context(), o, shows(t, o, Sighting{Refund: found}))
+	require.NoError(t, err)
+	assert.Equal(t, refund.VerdictApplied, got.Verdict)
+	assert.Same(t, found, got.Refund)
+	assert.False(t, got.Refund.Replayed)
+
+	got, err = Resolve(t.Context(), o, shows(t, o, Sighting{Refund: found, Clash: "two"}))
+	require.NoError(t, err)
+	assert.Equal(t, refund.Resolution{Attempt: asked, Why: "two"}, got)
+}
