@@ -130,7 +130,7 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	x.end(began, err)
-	a.client.log(req.Context(), x, time.Since(began)) //nolint:contextcheck // the request's own
+	a.client.log(req.Context(), x, began) //nolint:contextcheck // the request's own
 	if err != nil {
 		return nil, err
 	}
@@ -296,14 +296,14 @@ func unwrapURL(err error) error {
 	return err
 }
 
-func (c *Client) log(ctx context.Context, x *exchange, took time.Duration) {
+func (c *Client) log(ctx context.Context, x *exchange, began time.Time) {
 	logger := c.cfg.Options.Logger
 	if logger == nil || !logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "refund request",
 		slog.String("provider", c.cfg.Provider), slog.String("account", c.cfg.Options.Account), slog.String("op", x.op.Name), slog.Int("attempt", x.attempts),
-		slog.Int("status", x.status), slog.Duration("duration", took), slog.String("request_id", x.requestID()))
+		slog.Int("status", x.status), slog.Duration("duration", time.Since(began)), slog.String("request_id", x.requestID()))
 }
 
 // hopeless reports a failure to connect that trying again will not change.
