@@ -1,5 +1,5 @@
-// Exactlyonce refunds with the journal on SQLite, kills itself after the provider has acted, starts again, recovers, and
-// shows what the journal says beside what really moved.
+// Exactlyonce refunds with the journal on SQLite, is killed after the provider has paid, starts again, recovers, and shows
+// what the journal says beside what really moved.
 //
 //	go run -C examples/exactlyonce .
 //
@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,36 +18,47 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/multirefund/refund-go/afterpay"
 	"github.com/multirefund/refund-go/afterpay/afterpaytest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
 	"github.com/multirefund/refund-go/refund/journal/sqlstore"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/sqlite"
 )
 
 const (
-	key   = "refund-2026-0001" // a real shop stores it when the refund is decided
-	lease = 2 * time.Second    // a real shop keeps the default of 15 minutes
+	account = "shop-au"          // the shop's own name of its account at the provider
+	key     = "refund-2026-0001" // a real shop stores it when the refund is decided
+	lease   = 2 * time.Second    // a real shop keeps the default of 15 minutes
 )
 
 func main() {
+	flags := flag.NewFlagSet("exactlyonce", flag.ExitOnError)
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: exactlyonce\n\nRefunds at a simulated provider, is killed after it has paid, and recovers. No money moves.")
+	}
+	_ = flags.Parse(os.Args[1:]) //nolint:errcheck // it exits
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	act := parent
-	switch os.Getenv("ACT") {
-	case "refund":
-		act = refundAndDie
-	case "recover":
-		act = recoverAll
+	var err error
+	switch child := (shop{flags.Arg(1), flags.Arg(2), flags.Arg(3)}); {
+	case flags.NArg() == 0:
+		err = stage(ctx)
+	case flags.NArg() == 4 && flags.Arg(0) == "refund":
+		err = child.refundAndDie(ctx)
+	case flags.NArg() == 4 && flags.Arg(0) == "recover":
+		err = child.recoverAll(ctx)
+	default:
+		flags.Usage()
+		os.Exit(2)
 	}
-	if err := act(ctx); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "exactlyonce:", err)
 		os.Exit(1)
 	}
 }
 
-// parent is the stage: the provider, and the file that survives.
-func parent(ctx context.Context) error {
+// stage is the parent process: it has the provider, and the file that survives.
+func stage(ctx context.Context) error {
 	fmt.Println("This is a simulation: the provider runs in this process, and no money moves.")
 	sim := afterpaytest.New()
 	server := httptest.NewServer(sim)
@@ -58,10 +70,13 @@ func parent(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	file := filepath.Join(dir, "journal.db")
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
 
 	child := func(act string) error {
-		cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this program
-		cmd.Env = append(os.Environ(), "ACT="+act, "URL="+server.URL, "FILE="+file, "ORDER="+order.ID)
+		cmd := exec.CommandContext(ctx, self, act, server.URL, file, order.ID) //nolint:gosec // this program
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		return cmd.Run()
 	}
@@ -71,7 +86,7 @@ func parent(ctx context.Context) error {
 			return err
 		}
 		defer store.Close() //nolint:errcheck // it was only read
-		e, err := store.Get(ctx, "afterpay", key)
+		e, err := store.Get(ctx, journal.ID{Provider: sim.Provider(), Account: account, Key: key})
 		if err != nil {
 			return err
 		}
@@ -93,27 +108,30 @@ func parent(ctx context.Context) error {
 	if err := show(); err != nil {
 		return err
 	}
-	fmt.Println("\n3. The customer's support clicks on \"refund\" once more: the same key, the recorded result.")
+	fmt.Println("\n3. Support clicks on \"refund\" once more: the same key, the recorded result.")
 	if err := child("recover"); err != nil {
 		return err
 	}
 	return show()
 }
 
+// shop is a child process.
+type shop struct{ url, file, order string }
+
 // refundAndDie is the shop, at a bad moment.
-func refundAndDie(ctx context.Context) error {
-	client, _, stop, err := shop(ctx, deadly{})
+func (s shop) refundAndDie(ctx context.Context) error {
+	client, _, stop, err := s.open(ctx, deadly{})
 	if err != nil {
 		return err
 	}
 	defer stop()
-	_, err = client.Refund(ctx, request())
+	_, err = client.Refund(ctx, s.request())
 	return err
 }
 
 // recoverAll is the shop, started again.
-func recoverAll(ctx context.Context) error {
-	client, j, stop, err := shop(ctx, http.DefaultTransport)
+func (s shop) recoverAll(ctx context.Context) error {
+	client, j, stop, err := s.open(ctx, http.DefaultTransport)
 	if err != nil {
 		return err
 	}
@@ -121,7 +139,7 @@ func recoverAll(ctx context.Context) error {
 	running, end := context.WithTimeout(ctx, 2*lease)
 	defer end()
 	j.Run(running) // a real shop runs it for as long as it lives
-	got, err := client.Refund(ctx, request())
+	got, err := client.Refund(ctx, s.request())
 	if err != nil {
 		return err
 	}
@@ -129,37 +147,42 @@ func recoverAll(ctx context.Context) error {
 	return nil
 }
 
-// shop is a journalled client.
-func shop(ctx context.Context, transport http.RoundTripper) (refund.Refunder, *journal.Journal, func(), error) {
-	store, err := open(ctx, os.Getenv("FILE"))
+// open makes a journalled client.
+func (s shop) open(ctx context.Context, transport http.RoundTripper) (refund.Refunder, *journal.Journal, func(), error) {
+	// A real shop calls afterpay.New with its own credentials.
+	provider, err := afterpaytest.New().Client(refund.Options{Account: account, BaseURL: s.url, Transport: transport})
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cfg := afterpaytest.New().Config() // credentials that the simulator accepts
-	cfg.BaseURL, cfg.Transport = os.Getenv("URL"), transport
-	client, err := afterpay.New(cfg)
+	store, err := open(ctx, s.file)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	stop := func() { _ = store.Close() } //nolint:errcheck // the process ends
 	j := journal.New(store, journal.Options{Lease: lease, Interval: 100 * time.Millisecond})
-	return j.Wrap(client), j, func() { _ = store.Close() }, nil //nolint:errcheck // the process ends
+	client, err := j.Wrap(provider)
+	if err != nil {
+		stop()
+		return nil, nil, nil, err
+	}
+	return client, j, stop, nil
 }
 
 func open(ctx context.Context, file string) (*sqlstore.Store, error) {
-	store, err := sqlstore.OpenSQLite(ctx, file)
+	store, err := sqlite.Open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
 	return store, store.Migrate(ctx)
 }
 
-func request() refund.Request {
+func (s shop) request() refund.Request {
 	return refund.Request{
-		IdempotencyKey: key, Order: refund.Order{ID: os.Getenv("ORDER")}, Amount: refund.MustParseMoney("25.00", "AUD"),
+		IdempotencyKey: key, Order: refund.Order{ID: s.order}, Amount: refund.MustParseMoney("25.00", "AUD"),
 	}
 }
 
-// deadly kills the process when the provider has answered, and before anybody has heard it.
+// deadly kills the process when the provider has responded, before anybody reads the response.
 type deadly struct{}
 
 func (deadly) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -118,7 +118,11 @@ func (s *shop) script(ctx context.Context, table *tabwriter.Writer) error {
 	if err != nil {
 		return err
 	}
-	row("  what became of it?", fmt.Sprintf("%s (by %s)", resolution.Verdict, s.client.Capabilities().ResolvedBy), s.sim.Ledger(lost.Order))
+	how := "by " + string(s.client.Capabilities().ResolvedBy)
+	if resolution.Verdict == refund.VerdictUndetermined {
+		how = "a person looks"
+	}
+	row("  what became of it?", fmt.Sprintf("%s (%s)", resolution.Verdict, how), s.sim.Ledger(lost.Order))
 	return nil
 }
 

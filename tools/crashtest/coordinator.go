@@ -15,6 +15,7 @@ import (
 
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
+	"github.com/multirefund/refund-go/refund/refundtest"
 )
 
 // run is one client against one store: the script, the processes that die over it, and the truth.
@@ -26,7 +27,9 @@ type run struct {
 	n       int
 	seed    uint64
 
-	sims map[string]simulator
+	providers []provider
+
+	sims map[string]refundtest.Simulator
 	urls map[string]string
 	self string
 
@@ -52,9 +55,13 @@ type intent struct {
 
 // execute runs the script and compares what was said with what moved.
 func (r *run) execute(ctx context.Context) (*report, error) {
-	r.sims, r.urls, r.byID = map[string]simulator{}, map[string]string{}, map[int]*intent{}
-	for _, p := range providers() {
-		sim := p.newSim()
+	r.sims, r.urls, r.byID = map[string]refundtest.Simulator{}, map[string]string{}, map[int]*intent{}
+	var err error
+	if r.providers, err = providers(); err != nil {
+		return nil, err
+	}
+	for _, p := range r.providers {
+		sim := p.simulator()
 		sim.SetReadLag(50 * time.Millisecond)
 		server := httptest.NewServer(sim)
 		defer server.Close()
@@ -76,7 +83,7 @@ func (r *run) execute(ctx context.Context) (*report, error) {
 // script makes the intents. Orders of providers that allow several refunds get up to three, of different amounts, so that
 // the ledger tells them apart.
 func (r *run) script() {
-	all := providers()
+	all := r.providers
 	last := map[string]refund.Order{}
 	count := map[string]int{}
 	for i := range r.n {
@@ -364,7 +371,7 @@ func (r *run) settle(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // nothing was written that matters
 	const step = 2 * time.Hour
-	states := []journal.State{journal.Sending, journal.Unknown, journal.Pending}
+	states := []journal.State{journal.StateSending, journal.StateUnknown, journal.StatePending}
 	for range 60 {
 		var left []journal.Entry
 		for e, err := range store.Entries(ctx, journal.Filter{States: states}) {
@@ -375,11 +382,11 @@ func (r *run) settle(ctx context.Context) error {
 		}
 		open := 0
 		for _, e := range left {
-			if e.State != journal.Pending {
+			if e.State != journal.StatePending {
 				open++
 			}
 			e.Version++
-			for _, at := range []*time.Time{&e.Lease, &e.Due, &e.FirstSent, &e.LastSent} {
+			for _, at := range []*time.Time{&e.Lease, &e.Due, &e.FirstSent, &e.LastSent, &e.MissedAt} {
 				if !at.IsZero() {
 					*at = at.Add(-step)
 				}
@@ -466,7 +473,7 @@ func (r *run) verdict(entries map[string]journal.Entry, it *intent) string {
 		return "never begun"
 	case e.State.Open():
 		return stillOpen
-	case e.State == journal.Succeeded || e.State == journal.Pending:
+	case e.State == journal.StateSucceeded || e.State == journal.StatePending:
 		return saidPaid
 	}
 	return string(e.State)

@@ -2,7 +2,7 @@
 // what moved. It runs the same script against the clients that shops usually write, to show that the script is not too
 // kind.
 //
-//	go run -C refund/journal/sqlstore ./internal/crashtest -n 100000 -seed 1
+//	go run -C tools ./crashtest -n 100000 -seed 1
 package main
 
 import (

@@ -5,125 +5,95 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
-	"github.com/multirefund/refund-go/afterpay"
-	"github.com/multirefund/refund-go/afterpay/afterpaytest"
-	"github.com/multirefund/refund-go/backd"
-	"github.com/multirefund/refund-go/backd/backdtest"
-	"github.com/multirefund/refund-go/digitalriver"
-	"github.com/multirefund/refund-go/digitalriver/digitalrivertest"
-	"github.com/multirefund/refund-go/instant"
 	"github.com/multirefund/refund-go/instant/instanttest"
-	"github.com/multirefund/refund-go/orderrows"
-	"github.com/multirefund/refund-go/orderrows/orderrowstest"
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/refundtest"
+	"github.com/multirefund/refund-go/simulators"
 )
 
-// simulator keeps the truth, in the coordinator's process.
-type simulator interface {
-	refundtest.Simulator
-	Advance(d time.Duration)
-}
-
-// provider is what the suite knows of one: its simulator, its client, and what a shop that writes the call by hand sends.
+// provider is what the suite knows of one: its simulator, and what a shop that writes the call by hand sends.
 type provider struct {
-	name     string
-	currency string
-	several  bool // an order may have several refunds
-	newSim   func() simulator
-	client   func(refund.Options) (refund.Refunder, error)
-	// byHand is the path and the body of a refund. key is "" for clients without one.
-	byHand func(t *task, key string) (path string, body any)
+	name, currency string
+	several        bool // an order may have several refunds
+	byHand         handmade
 }
 
-func providers() []provider {
-	return []provider{
-		{
-			name: "afterpay", currency: "AUD", several: true,
-			newSim: func() simulator { return afterpaytest.New() },
-			client: func(o refund.Options) (refund.Refunder, error) {
-				cfg := afterpaytest.New().Config()
-				cfg.Options = o
-				return afterpay.New(cfg)
-			},
-			byHand: func(t *task, key string) (string, any) {
-				body := map[string]any{"amount": map[string]string{"amount": t.Amount, "currency": t.Currency}}
-				if key != "" {
-					body["requestId"], body["merchantReference"] = key, key
-				}
-				return "/v2/payments/" + t.Order.ID + "/refund", body
-			},
-		},
-		{
-			name: "backd", currency: "USD",
-			newSim: func() simulator { return backdtest.New() },
-			client: func(o refund.Options) (refund.Refunder, error) {
-				cfg := backdtest.New().Config()
-				cfg.Options = o
-				return backd.New(cfg)
-			},
-			byHand: func(t *task, _ string) (string, any) {
-				return "/refund", map[string]any{
-					"backd_order_id": t.Order.ID, "merchant_order_id": t.Order.MerchantID, "refund_amount": json.Number(t.Amount),
-				}
-			},
-		},
-		{
-			name: "digitalriver", currency: "USD", several: true,
-			newSim: func() simulator { return digitalrivertest.New() },
-			client: func(o refund.Options) (refund.Refunder, error) {
-				cfg := digitalrivertest.New().Config()
-				cfg.Options = o
-				return digitalriver.New(cfg)
-			},
-			byHand: func(t *task, key string) (string, any) {
-				body := map[string]any{"orderId": t.Order.ID, "currency": t.Currency, "amount": json.Number(t.Amount)}
-				if key != "" {
-					body["metadata"] = map[string]string{"idempotency_key": key}
-				}
-				return "/refunds", body
-			},
-		},
-		{
-			name: "instant", currency: "AUD", several: true,
-			newSim: func() simulator { return instanttest.New() },
-			client: func(o refund.Options) (refund.Refunder, error) {
-				cfg := instanttest.New().Config()
-				cfg.Options = o
-				return instant.New(cfg)
-			},
-			byHand: func(t *task, _ string) (string, any) {
-				return "/order/refund", map[string]any{
-					"displayOrderId": t.Order.ID, "storeCode": instanttest.New().Config().StoreCode, "amountToRefund": json.Number(t.Amount),
-				}
-			},
-		},
-		{
-			name: "orderrows", currency: "SEK", several: true,
-			newSim: func() simulator { return orderrowstest.New() },
-			client: func(o refund.Options) (refund.Refunder, error) {
-				cfg := orderrowstest.New().Config()
-				cfg.Options = o
-				return orderrows.New(cfg)
-			},
-			byHand: func(t *task, key string) (string, any) {
-				body := map[string]any{"RefundAmount": json.Number(t.Amount)}
-				if key != "" {
-					body["Reference"] = key
-				}
-				return "/API/Order/" + t.Order.ID + "/Refund", body
-			},
-		},
+// handmade returns the path and the body of a refund. key is "" for clients without one.
+type handmade func(t *task, key string) (path string, body any)
+
+// providers are those that there are simulators of.
+func providers() ([]provider, error) {
+	byHand := map[string]handmade{
+		"afterpay": afterpayByHand, "backd": backdByHand, "digitalriver": digitalriverByHand, "instant": instantByHand,
+		"orderrows": orderrowsByHand,
 	}
+	var all []provider
+	for _, sim := range simulators.All() {
+		client, err := sim.Refunder(refund.Options{})
+		if err != nil {
+			return nil, err
+		}
+		p := provider{sim.Provider(), sim.Currency(), client.Capabilities().MultipleRefunds, byHand[sim.Provider()]}
+		if p.byHand == nil {
+			return nil, errors.New("nobody has written by hand how " + p.name + " is asked")
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// simulator makes the provider's simulator.
+func (p *provider) simulator() refundtest.Simulator {
+	for _, sim := range simulators.All() {
+		if sim.Provider() == p.name {
+			return sim
+		}
+	}
+	panic("providers are made of simulators")
+}
+
+func afterpayByHand(t *task, key string) (string, any) {
+	body := map[string]any{"amount": map[string]string{"amount": t.Amount, "currency": t.Currency}}
+	if key != "" {
+		body["requestId"], body["merchantReference"] = key, key
+	}
+	return "/v2/payments/" + t.Order.ID + "/refund", body
+}
+
+func backdByHand(t *task, _ string) (string, any) {
+	return "/v1/backd/bnpl/api/refund", map[string]any{
+		"backd_order_id": t.Order.ID, "merchant_order_id": t.Order.MerchantID, "refund_amount": json.Number(t.Amount),
+	}
+}
+
+func digitalriverByHand(t *task, key string) (string, any) {
+	body := map[string]any{"orderId": t.Order.ID, "currency": t.Currency, "amount": json.Number(t.Amount)}
+	if key != "" {
+		body["metadata"] = map[string]string{"idempotency_key": key}
+	}
+	return "/refunds", body
+}
+
+func instantByHand(t *task, _ string) (string, any) {
+	return "/order/refund", map[string]any{
+		"displayOrderId": t.Order.ID, "storeCode": instanttest.New().Config().StoreCode, "amountToRefund": json.Number(t.Amount),
+	}
+}
+
+func orderrowsByHand(t *task, key string) (string, any) {
+	body := map[string]any{"RefundAmount": json.Number(t.Amount)}
+	if key != "" {
+		body["Reference"] = key
+	}
+	return "/API/Order/" + t.Order.ID + "/Refund", body
 }
 
 // headers are those of the provider's own client, but for the key: learned by letting it send a refund.
 func (p *provider) headers(ctx context.Context) (http.Header, error) {
-	sim := p.newSim()
+	sim := p.simulator()
 	network := refundtest.NewNetwork(refundtest.InMemory(sim))
-	client, err := p.client(refund.Options{Transport: network})
+	client, err := sim.Refunder(refund.Options{Transport: network})
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 
 	"github.com/multirefund/refund-go/refund/journal/sqlstore"
-	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/pgtest"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/postgres"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/postgres/postgrestest"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/sqlite"
 )
 
 // onStore runs the script with the journal on one kind of store: SQLite in one worker process, PostgreSQL in four.
@@ -22,7 +24,7 @@ func onStore(ctx context.Context, self, kind string, n int, seed uint64) (rep *r
 		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 		r.workers, r.dsn = 1, filepath.Join(dir, "journal.db")
 	case "postgres":
-		cluster := pgtest.Start() //nolint:contextcheck // it lives as long as this program
+		cluster := postgrestest.Start() //nolint:contextcheck // it lives as long as this program
 		defer cluster.Stop()
 		dsn, drop, err := cluster.Database(ctx)
 		if err != nil {
@@ -57,7 +59,7 @@ func unavailable(err error) (reason string, ok bool) {
 
 func openStore(ctx context.Context, kind, dsn string) (*sqlstore.Store, error) {
 	if kind == "postgres" {
-		return sqlstore.OpenPostgreSQL(ctx, dsn)
+		return postgres.Open(ctx, dsn)
 	}
-	return sqlstore.OpenSQLite(ctx, dsn)
+	return sqlite.Open(ctx, dsn)
 }

@@ -59,22 +59,28 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		}),
 		naive: map[string]*naive{},
 	}
-	for _, p := range providers() {
-		client, err := p.client(refund.Options{
+	all, err := providers()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		client, err := p.simulator().Refunder(refund.Options{
 			Transport: network{transport}, BaseURL: o.URLs[p.name], AttemptTimeout: attemptTimeout,
 			Retry: refund.RetryPolicy{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond},
 		})
 		if err != nil {
 			return err
 		}
-		w.clients[p.name] = w.journal.Wrap(client)
+		if w.clients[p.name], err = w.journal.Wrap(client); err != nil {
+			return err
+		}
 		if w.naive[p.name], err = newNaive(ctx, &p, o.URLs[p.name]); err != nil {
 			return err
 		}
 	}
 	// What the process before this one has left. The errors of a provider that is being tormented are its own affair.
 	rescue := &task{Kill: o.RecoverKill}
-	_, err := w.journal.Recover(rescue.with(ctx, transport))
+	_, err = w.journal.Recover(rescue.with(ctx, transport))
 	if o.RecoverOnly {
 		_, syncErr := w.journal.Sync(ctx)
 		return errors.Join(err, syncErr)

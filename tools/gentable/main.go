@@ -1,32 +1,24 @@
-// Gentable writes the README's table of providers from their Capabilities. go generate ./internal/gentable runs it, and
+// Gentable writes the README's table of providers from their Capabilities. go generate -C tools ./gentable runs it, and
 // its test fails if the README is not up to date.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/multirefund/refund-go/afterpay"
-	"github.com/multirefund/refund-go/afterpay/afterpaytest"
-	"github.com/multirefund/refund-go/backd"
-	"github.com/multirefund/refund-go/backd/backdtest"
-	"github.com/multirefund/refund-go/digitalriver"
-	"github.com/multirefund/refund-go/digitalriver/digitalrivertest"
-	"github.com/multirefund/refund-go/instant"
-	"github.com/multirefund/refund-go/instant/instanttest"
-	"github.com/multirefund/refund-go/orderrows"
-	"github.com/multirefund/refund-go/orderrows/orderrowstest"
 	"github.com/multirefund/refund-go/refund"
+	"github.com/multirefund/refund-go/simulators"
 )
 
 //go:generate go run . ../../README.md
 
 const (
-	begin = "<!-- capabilities: go generate ./internal/gentable -->\n"
+	begin = "<!-- capabilities: go generate -C tools ./gentable -->\n"
 	end   = "<!-- end of capabilities -->\n"
 )
 
@@ -75,29 +67,30 @@ func table() (string, error) {
 	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(clients)) + "\n")
 	for _, line := range []struct {
 		name string
-		cell func(refund.Refunder, *refund.Capabilities) string
+		cell func(*refund.Capabilities) string
 	}{
-		{"an accepted refund is", func(_ refund.Refunder, c *refund.Capabilities) string {
+		{"an accepted refund is", func(c *refund.Capabilities) string {
 			if c.Synchronous {
 				return "carried out"
 			}
 			return "pending"
 		}},
-		{"the same key again", func(_ refund.Refunder, c *refund.Capabilities) string { return string(c.Repeat) }},
-		{"a lost answer is resolved", func(_ refund.Refunder, c *refund.Capabilities) string { return string(c.Resolve) }},
-		{"several refunds of an order", func(_ refund.Refunder, c *refund.Capabilities) string { return yes(c.Several) }},
-		{"refuses more than is left", func(_ refund.Refunder, c *refund.Capabilities) string { return yes(c.Capped) }},
-		{"get, list, cancel", func(r refund.Refunder, _ *refund.Capabilities) string { return abilities(r) }},
-		{"parts", func(_ refund.Refunder, c *refund.Capabilities) string { return parts(c.Parts) }},
-		{"single lines", func(_ refund.Refunder, c *refund.Capabilities) string { return yes(c.Lines) }},
-		{"reason, metadata travel", func(_ refund.Refunder, c *refund.Capabilities) string { return yes(c.Reason) + ", " + yes(c.Metadata) }},
-		{"time window", func(_ refund.Refunder, c *refund.Capabilities) string { return days(c.Window) }},
-		{"key life", func(_ refund.Refunder, c *refund.Capabilities) string { return days(c.KeyLife) }},
-		{"absence counts after", func(_ refund.Refunder, c *refund.Capabilities) string { return days(c.ReadLag) }},
+		{"the same key again", func(c *refund.Capabilities) string { return words(string(c.Repeat)) }},
+		{"a lost response is resolved by", func(c *refund.Capabilities) string { return words(string(c.ResolvedBy)) }},
+		{"several refunds of an order", func(c *refund.Capabilities) string { return yes(c.MultipleRefunds) }},
+		{"rejects more than is left", func(c *refund.Capabilities) string { return yes(c.RejectsExcess) }},
+		{"get, list, cancel", abilities},
+		{"lists by", func(c *refund.Capabilities) string { return cmp.Or(string(c.Lists), "–") }},
+		{"parts", func(c *refund.Capabilities) string { return parts(c.Parts) }},
+		{"single lines", func(c *refund.Capabilities) string { return yes(c.RefundsLines) }},
+		{"reason, metadata are carried", func(c *refund.Capabilities) string { return yes(c.Reason) + ", " + yes(c.Metadata) }},
+		{"time window", func(c *refund.Capabilities) string { return days(c.Window) }},
+		{"key life", func(c *refund.Capabilities) string { return days(c.KeyLife) }},
+		{"absence counts after", func(c *refund.Capabilities) string { return days(c.AbsenceAfter) }},
 	} {
 		b.WriteString("| " + line.name + " |")
-		for i, c := range clients {
-			b.WriteString(" " + line.cell(c, &caps[i]) + " |")
+		for i := range caps {
+			b.WriteString(" " + line.cell(&caps[i]) + " |")
 		}
 		b.WriteString("\n")
 	}
@@ -106,24 +99,15 @@ func table() (string, error) {
 
 // clients are one of each provider, in alphabetical order.
 func clients() ([]refund.Refunder, error) {
-	a, err := afterpay.New(afterpaytest.New().Config())
-	if err != nil {
-		return nil, err
+	var all []refund.Refunder
+	for _, sim := range simulators.All() {
+		client, err := sim.Refunder(refund.Options{})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, client)
 	}
-	b, err := backd.New(backdtest.New().Config())
-	if err != nil {
-		return nil, err
-	}
-	d, err := digitalriver.New(digitalrivertest.New().Config())
-	if err != nil {
-		return nil, err
-	}
-	i, err := instant.New(instanttest.New().Config())
-	if err != nil {
-		return nil, err
-	}
-	o, err := orderrows.New(orderrowstest.New().Config())
-	return []refund.Refunder{a, b, d, i, o}, err
+	return all, nil
 }
 
 func yes(b bool) string {
@@ -133,21 +117,20 @@ func yes(b bool) string {
 	return "no"
 }
 
-func abilities(r refund.Refunder) string {
+func words(word string) string { return strings.ReplaceAll(word, "_", " ") }
+
+func abilities(c *refund.Capabilities) string {
 	var have []string
-	if _, ok := r.(refund.Getter); ok {
+	if c.Reads {
 		have = append(have, "get")
 	}
-	if _, ok := r.(refund.Lister); ok {
+	if c.Lists != refund.ListsNone {
 		have = append(have, "list")
 	}
-	if _, ok := r.(refund.Canceler); ok {
+	if c.Cancels {
 		have = append(have, "cancel")
 	}
-	if have == nil {
-		return "none"
-	}
-	return strings.Join(have, ", ")
+	return cmp.Or(strings.Join(have, ", "), "none")
 }
 
 func parts(all []refund.Part) string {

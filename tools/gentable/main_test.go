@@ -14,7 +14,7 @@ func TestReadmeIsUpToDate(t *testing.T) {
 	require.NoError(t, err)
 	fresh, err := rewrite(page)
 	require.NoError(t, err)
-	assert.True(t, bytes.Equal(fresh, page), "run go generate ./internal/gentable")
+	assert.True(t, bytes.Equal(fresh, page), "run go generate -C tools ./gentable")
 }
 
 func TestRewriteNeedsItsMarks(t *testing.T) {

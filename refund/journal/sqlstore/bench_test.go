@@ -1,4 +1,4 @@
-package sqlstore
+package sqlstore_test
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 	benchBatch   = 256
 )
 
-// instant answers at once: what is measured is the journal.
+// atOnce is a client without a provider: the journal is what is measured.
 type atOnce struct{}
 
 func (atOnce) Refund(_ context.Context, req refund.Request) (*refund.Refund, error) {
@@ -31,7 +31,7 @@ func (atOnce) Refund(_ context.Context, req refund.Request) (*refund.Refund, err
 }
 
 func (atOnce) Capabilities() refund.Capabilities {
-	return refund.Capabilities{Provider: "bench", Partial: true, Several: true}
+	return refund.Capabilities{Provider: "bench", Partial: true, MultipleRefunds: true, ResolvedBy: refund.ResolvedByPerson}
 }
 
 // bare is a table as it is written without a journal: what was asked for, and what became of it.
@@ -46,10 +46,11 @@ func BenchmarkRefunds(b *testing.B) {
 	for _, database := range databases {
 		b.Run(database.name, func(b *testing.B) {
 			s := database.store(b)
-			execute(b, s.write, fmt.Sprintf(bare, map[string]string{"PostgreSQL": "timestamptz", "SQLite": "integer"}[database.name]))
-			insert := prepare(b, s.write, s.dialect.bind("INSERT INTO bare VALUES (?, ?, ?, ?, ?, 'sending', NULL, ?, ?)"))
-			update := prepare(b, s.write, s.dialect.bind("UPDATE bare SET state = 'succeeded', refund_id = ?, updated = ? WHERE provider = ? AND key = ?"))
-			client := journal.New(s, journal.Options{}).Wrap(atOnce{})
+			execute(b, s.DB(), fmt.Sprintf(bare, map[string]string{"PostgreSQL": "timestamptz", "SQLite": "integer"}[database.name]))
+			insert := prepare(b, s.DB(), s.Dialect().Bind("INSERT INTO bare VALUES (?, ?, ?, ?, ?, 'sending', NULL, ?, ?)"))
+			update := prepare(b, s.DB(), s.Dialect().Bind("UPDATE bare SET state = 'succeeded', refund_id = ?, updated = ? WHERE provider = ? AND key = ?"))
+			client, err := journal.New(s, journal.Options{}).Wrap(atOnce{})
+			require.NoError(b, err)
 			var orders atomic.Int64
 			request := func() refund.Request {
 				return refund.Request{
@@ -64,7 +65,7 @@ func BenchmarkRefunds(b *testing.B) {
 			}
 			byHand := func() error {
 				req, now := request(), time.Now()
-				at := s.dialect.time(now)
+				at := s.Dialect().Time(now)
 				if _, err := insert.ExecContext(ctx, "bench", req.IdempotencyKey, req.Order.ID, req.Amount.Minor(), req.Amount.Currency(), at, at); err != nil {
 					return err
 				}
@@ -72,7 +73,7 @@ func BenchmarkRefunds(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				_, err = update.ExecContext(ctx, got.ID, s.dialect.time(time.Now()), "bench", req.IdempotencyKey)
+				_, err = update.ExecContext(ctx, got.ID, s.Dialect().Time(time.Now()), "bench", req.IdempotencyKey)
 				return err
 			}
 			run(b, benchBatch, byJournal) // prepares the statements

@@ -11,9 +11,9 @@ import (
 
 // The columns of refund_journal, in the order of fixedValues, changingValues and scan.
 const (
-	fixedColumns = `provider, key, order_id, merchant_order_id, invoice_id, purchased_at, order_key, amount, currency, ` +
+	fixedColumns = `provider, account, key, order_id, merchant_order_id, invoice_id, order_key, amount, currency, ` +
 		`part, line, created`
-	changingColumns = `state, version, baseline, lease, due, checks, first_sent, last_sent, tries, ` +
+	changingColumns = `state, version, lease, due, checks, snapshot, answered, first_sent, last_sent, tries, missed_at, ` +
 		`refund_id, refunded, refunded_currency, provider_status, refund_created, locks_at, expires_at, failure_reason, ` +
 		`kind, code, note, updated`
 	allColumns = fixedColumns + ", " + changingColumns
@@ -24,33 +24,33 @@ func placeholders(columns string) string {
 	return strings.Repeat("?, ", strings.Count(columns, ",")) + "?"
 }
 
-// fixedValues are those that an entry is born with.
-func (d *dialect) fixedValues(e *journal.Entry) []any {
+// fixedValues are the values that an entry keeps forever.
+func (s *Store) fixedValues(e *journal.Entry) []any {
 	return []any{
-		e.Provider, e.Key, e.Order.ID, e.Order.MerchantID, e.Order.InvoiceID, d.nullTime(e.Order.PurchasedAt), e.OrderKey(),
-		e.Amount.Minor(), e.Amount.Currency(), string(e.Part), e.Line, d.time(e.Created),
+		e.Provider, e.Account, e.Key, e.Order.ID, e.Order.MerchantID, e.Order.InvoiceID, e.OrderKey(),
+		e.Amount.Minor(), e.Amount.Currency(), string(e.Part), e.Line, s.dialect.Time(e.Created),
 	}
 }
 
-func (d *dialect) changingValues(e *journal.Entry) []any {
+func (s *Store) changingValues(e *journal.Entry) []any {
 	return []any{
-		string(e.State), e.Version, string(e.Baseline), d.nullTime(e.Lease), d.nullTime(e.Due), e.Checks,
-		d.nullTime(e.FirstSent), d.nullTime(e.LastSent), e.Tries,
-		text(e.RefundID), e.Refunded.Minor(), e.Refunded.Currency(), text(e.ProviderStatus), d.nullTime(e.RefundCreated),
-		d.nullTime(e.LocksAt), d.nullTime(e.ExpiresAt), text(e.FailureReason),
-		int(e.Kind), text(e.Code), text(e.Note), d.time(e.Updated),
+		string(e.State), e.Version, s.nullTime(e.Lease), s.nullTime(e.Due), e.Checks,
+		string(e.Snapshot), e.Answered, s.nullTime(e.FirstSent), s.nullTime(e.LastSent), e.Tries, s.nullTime(e.MissedAt),
+		text(e.RefundID), e.Refunded.Minor(), e.Refunded.Currency(), text(e.ProviderStatus), s.nullTime(e.RefundCreated),
+		s.nullTime(e.LocksAt), s.nullTime(e.ExpiresAt), text(e.FailureReason),
+		int(e.Kind), text(e.Code), text(e.Note), s.dialect.Time(e.Updated),
 	}
 }
 
-func (d *dialect) nullTime(t time.Time) any {
+func (s *Store) nullTime(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	return d.time(t)
+	return s.dialect.Time(t)
 }
 
-// text is what somebody else wrote, as a database takes it: PostgreSQL refuses NUL and what is not UTF-8, and a refund
-// that was made must not stay unrecorded for that.
+// text makes somebody else's text storable: PostgreSQL refuses NUL and invalid UTF-8, and a refund that was made must not
+// stay unrecorded because of that.
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
@@ -60,10 +60,10 @@ func scan(row interface{ Scan(dest ...any) error }) (journal.Entry, error) {
 	var e journal.Entry
 	var amount, refunded money
 	err := row.Scan(
-		&e.Provider, &e.Key, &e.Order.ID, &e.Order.MerchantID, &e.Order.InvoiceID, (*instant)(&e.Order.PurchasedAt), new(ignored),
+		&e.Provider, &e.Account, &e.Key, &e.Order.ID, &e.Order.MerchantID, &e.Order.InvoiceID, new(ignored),
 		&amount.minor, &amount.currency, &e.Part, &e.Line, (*instant)(&e.Created),
-		&e.State, &e.Version, &e.Baseline, (*instant)(&e.Lease), (*instant)(&e.Due), &e.Checks,
-		(*instant)(&e.FirstSent), (*instant)(&e.LastSent), &e.Tries,
+		&e.State, &e.Version, (*instant)(&e.Lease), (*instant)(&e.Due), &e.Checks,
+		&e.Snapshot, &e.Answered, (*instant)(&e.FirstSent), (*instant)(&e.LastSent), &e.Tries, (*instant)(&e.MissedAt),
 		&e.RefundID, &refunded.minor, &refunded.currency, &e.ProviderStatus, (*instant)(&e.RefundCreated),
 		(*instant)(&e.LocksAt), (*instant)(&e.ExpiresAt), &e.FailureReason,
 		&e.Kind, &e.Code, &e.Note, (*instant)(&e.Updated),
@@ -108,7 +108,7 @@ func (i *instant) Scan(value any) error {
 	return nil
 }
 
-// ignored is a column that follows from others.
+// ignored skips a column that is derived from others.
 type ignored struct{}
 
 // Scan implements sql.Scanner.

@@ -13,15 +13,15 @@ import (
 // pageSize is how many entries are read at a time.
 const pageSize = 500
 
-// openStates is the condition of the index refund_journal_open, word for word: a database uses a partial index only if
-// it sees the index's condition in the query.
-const openStates = "state IN ('sending', 'unknown', 'needs review')"
+// openStates is the condition of the index refund_journal_open, to the letter: a database uses a partial index only for a
+// query that has the condition of the index.
+const openStates = "state IN ('" + string(journal.StateSending) + "', '" + string(journal.StateUnknown) + "', '" +
+	string(journal.StateNeedsReview) + "')"
 
-// Entries implements journal.Store, page by page: no connection is held while the caller works. An entry whose Due
-// changes meanwhile may be left out, or come as it was.
+// Entries implements journal.Store. It reads page by page, so that no connection is held while the caller works.
 func (s *Store) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
 	return func(yield func(journal.Entry, error) bool) {
-		// Entries without Due come first. They are in an index of their own.
+		// Entries without Due come first. They have an index of their own.
 		for _, due := range []bool{false, true} {
 			if !due && !f.DueBy.IsZero() {
 				continue
@@ -48,7 +48,7 @@ func (s *Store) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal
 }
 
 func (s *Store) page(ctx context.Context, f *journal.Filter, due bool, last *journal.Entry) ([]journal.Entry, error) {
-	query, args := s.dialect.selection(f, due, last)
+	query, args := s.selection(f, due, last)
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // Entries wraps
@@ -65,22 +65,22 @@ func (s *Store) page(ctx context.Context, f *journal.Filter, due bool, last *jou
 	return page, rows.Err() //nolint:wrapcheck // Entries wraps
 }
 
-// selection is the query of the page after last, of the entries with or without Due.
-func (d *dialect) selection(f *journal.Filter, due bool, last *journal.Entry) (query string, args []any) {
+// selection returns the query for the page after last, of the entries with Due or of those without.
+func (s *Store) selection(f *journal.Filter, due bool, last *journal.Entry) (query string, args []any) {
 	var where []string
 	and := func(condition string, values ...any) {
 		where = append(where, condition)
 		args = append(args, values...)
 	}
-	order := "created, provider, key"
+	order := "created, provider, account, key"
 	open := len(f.States) > 0 && !slices.ContainsFunc(f.States, func(state journal.State) bool { return !state.Open() })
 	switch {
 	case due:
 		order = "due, " + order
 		and("due IS NOT NULL")
 	case open:
-		// Not "due IS NULL", by which SQLite would go for all the finished entries in the order that is asked for,
-		// instead of sorting the few open ones.
+		// Not "due IS NULL": SQLite would then walk all finished entries in the order wanted, instead of sorting the few
+		// open ones.
 		and("NOT (due IS NOT NULL)")
 	default:
 		and("due IS NULL")
@@ -89,10 +89,15 @@ func (d *dialect) selection(f *journal.Filter, due bool, last *journal.Entry) (q
 		and(openStates)
 	}
 	if !f.DueBy.IsZero() {
-		and("due <= ?", d.time(f.DueBy))
+		and("due <= ?", s.dialect.Time(f.DueBy))
 	}
-	if f.Provider != "" {
-		and("provider = ?", f.Provider)
+	switch {
+	case f.Provider == "":
+	case open || f.OrderKey != "":
+		and("provider = ? AND account = ?", f.Provider, f.Account)
+	default:
+		// Not as above: SQLite would then look the account up in the primary key, and read and sort all of it for each page.
+		and("NOT (provider <> ? OR account <> ?)", f.Provider, f.Account)
 	}
 	if f.OrderKey != "" {
 		and("order_key = ?", f.OrderKey)
@@ -105,15 +110,15 @@ func (d *dialect) selection(f *journal.Filter, due bool, last *journal.Entry) (q
 		and("state IN ("+strings.Repeat("?, ", len(states)-1)+"?)", states...)
 	}
 	if !f.Before.IsZero() {
-		and("created < ?", d.time(f.Before))
+		and("created < ?", s.dialect.Time(f.Before))
 	}
 	if last != nil {
-		after := []any{d.time(last.Created), last.Provider, last.Key}
+		after := []any{s.dialect.Time(last.Created), last.Provider, last.Account, last.Key}
 		if due {
-			after = append([]any{d.time(last.Due)}, after...)
+			after = append([]any{s.dialect.Time(last.Due)}, after...)
 		}
 		and("("+order+") > ("+placeholders(order)+")", after...)
 	}
-	return d.bind(fmt.Sprintf("SELECT %s FROM refund_journal WHERE %s ORDER BY %s LIMIT %d",
+	return s.dialect.Bind(fmt.Sprintf("SELECT %s FROM refund_journal WHERE %s ORDER BY %s LIMIT %d",
 		allColumns, strings.Join(where, " AND "), order, pageSize)), args
 }

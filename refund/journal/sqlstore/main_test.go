@@ -1,4 +1,4 @@
-package sqlstore
+package sqlstore_test
 
 import (
 	"context"
@@ -9,48 +9,52 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/pgtest"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/postgres"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/postgres/postgrestest"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/sqlite"
 )
 
-var cluster *pgtest.Cluster
+var cluster *postgrestest.Cluster
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" { //nolint:forbidigo // how a test starts a process of itself
 		os.Exit(play(role))
 	}
-	cluster = pgtest.Start()
+	cluster = postgrestest.Start()
 	code := m.Run()
 	cluster.Stop()
 	os.Exit(code)
 }
 
-// databases are what every test runs on. open gives a migrated store, dsn what another process opens it by.
+// databases are what every test runs on.
 var databases = []database{
 	{
 		"PostgreSQL",
 		func(tb testing.TB) string { return cluster.DSN(tb) },
-		OpenPostgreSQL,
+		postgres.Open,
 	},
 	{
 		"SQLite",
 		func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "journal.db") },
-		OpenSQLite,
+		sqlite.Open,
 	},
 }
 
 type database struct {
 	name string
-	dsn  func(testing.TB) string
-	open func(ctx context.Context, dsn string) (*Store, error)
+	dsn  func(testing.TB) string // makes a new database
+	open func(ctx context.Context, dsn string) (*sqlstore.Store, error)
 }
 
 // store opens a new, migrated store.
-func (d database) store(tb testing.TB) *Store {
+func (d database) store(tb testing.TB) *sqlstore.Store {
 	tb.Helper()
 	return d.reopen(tb, d.dsn(tb))
 }
 
-func (d database) reopen(tb testing.TB, dsn string) *Store {
+// reopen opens a migrated store on a database that may have one already.
+func (d database) reopen(tb testing.TB, dsn string) *sqlstore.Store {
 	tb.Helper()
 	s, err := d.open(tb.Context(), dsn)
 	require.NoError(tb, err)

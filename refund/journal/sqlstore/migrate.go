@@ -9,18 +9,18 @@ import (
 	"slices"
 )
 
-// schemaVersion is what the schema files make, and write into refund_journal_schema.
+// schemaVersion is the version that the schema files make and write into refund_journal_schema.
 const schemaVersion = 1
 
-// Migrate makes the tables, or brings them up to date. Call it at start-up: it does nothing to what is up to date, any
-// number of processes may do it at the same moment, and it either happens or it does not. A database with the schema of
-// a newer version of this package is an error, and so are settings under which a power cut would undo commits.
+// Migrate makes the tables, or brings them up to date. Call it at start-up: it changes nothing in tables that are up to
+// date, any number of processes may call it at the same time, and it is atomic. A database with the schema of a newer
+// version of this module is an error, and so is a setting under which a power cut can undo commits.
 func (s *Store) Migrate(ctx context.Context) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
 	}
-	err = s.dialect.migrate(ctx, conn)
+	err = s.migrate(ctx, conn)
 	if closeErr := conn.Close(); !errors.Is(closeErr, sql.ErrConnDone) {
 		err = errors.Join(err, closeErr)
 	}
@@ -30,20 +30,20 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-func (d *dialect) migrate(ctx context.Context, conn *sql.Conn) error {
+func (s *Store) migrate(ctx context.Context, conn *sql.Conn) error {
 	var setting string
-	if err := conn.QueryRowContext(ctx, d.durability).Scan(&setting); err != nil {
+	if err := conn.QueryRowContext(ctx, s.dialect.Durability).Scan(&setting); err != nil {
 		return err //nolint:wrapcheck // Migrate wraps
 	}
-	if slices.Contains(d.lossy, setting) {
-		return fmt.Errorf("%s says %s: a power cut could undo what is recorded", d.durability, setting)
+	if slices.Contains(s.dialect.Lossy, setting) {
+		return fmt.Errorf("%s says %s: a power cut could undo commits", s.dialect.Durability, setting)
 	}
-	// First without locks, and without the right to make tables, which is all that most starts need.
+	// Most starts need neither the lock nor the right to make tables.
 	if version, err := schemaOf(ctx, conn); err == nil && version == schemaVersion {
 		return nil
 	}
-	return exclusively(ctx, conn, d.begin, func() error {
-		if _, err := conn.ExecContext(ctx, d.schema); err != nil {
+	return exclusively(ctx, conn, s.dialect.Begin, func() error {
+		if _, err := conn.ExecContext(ctx, s.dialect.Schema); err != nil {
 			return err //nolint:wrapcheck // Migrate wraps
 		}
 		version, err := schemaOf(ctx, conn)
@@ -59,7 +59,7 @@ func schemaOf(ctx context.Context, conn *sql.Conn) (version int, err error) {
 	return version, err //nolint:wrapcheck // Migrate wraps
 }
 
-// exclusively runs work in a transaction. It is not sql.Tx, which cannot say BEGIN IMMEDIATE.
+// exclusively runs work in a transaction. sql.Tx cannot begin one with BEGIN IMMEDIATE.
 func exclusively(ctx context.Context, conn *sql.Conn, begin string, work func() error) error {
 	_, err := conn.ExecContext(ctx, begin)
 	if err == nil {
@@ -72,7 +72,7 @@ func exclusively(ctx context.Context, conn *sql.Conn, begin string, work func() 
 		return nil
 	}
 	if _, rollbackErr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rollbackErr != nil {
-		// Nobody may get a connection that is in the middle of a transaction.
+		// The pool must not hand out a connection that is in the middle of a transaction.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it says what it was told
 	}
 	return err //nolint:wrapcheck // Migrate wraps

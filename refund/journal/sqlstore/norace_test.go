@@ -1,6 +1,6 @@
 //go:build !race
 
-package sqlstore
+package sqlstore_test
 
 // slowness divides the sizes of the long tests. See race_test.go.
 const slowness = 1

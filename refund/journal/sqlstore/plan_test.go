@@ -1,4 +1,4 @@
-package sqlstore
+package sqlstore_test
 
 import (
 	"flag"
@@ -12,35 +12,36 @@ import (
 
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore"
 )
 
 var finishedEntries = flag.Int("finished-entries", 1_000_000/slowness, "finished entries in the journal of TestPlans on PostgreSQL; on SQLite it is a tenth")
 
 // fill writes n finished entries and a thousand pending ones into the table itself, half of them on orders of their own.
-func fill(t *testing.T, s *Store, name string, n int) {
+func fill(t *testing.T, s *sqlstore.Store, name string, n int) {
 	t.Helper()
-	const columns = `(provider, key, order_id, merchant_order_id, invoice_id, order_key, amount, currency, part, line, created, state, version,
-		baseline, due, checks, tries, refund_id, refunded, refunded_currency, provider_status, failure_reason, kind, code, note, updated)`
-	const values = `'toy', 'key-' || i, 'order-' || (i / 2), '', '', 'order-' || (i / 2), 1099, 'AUD', '', '', %[1]s,
+	const columns = `(provider, account, key, order_id, merchant_order_id, invoice_id, order_key, amount, currency, part, line, created, state, version,
+		snapshot, answered, due, checks, tries, refund_id, refunded, refunded_currency, provider_status, failure_reason, kind, code, note, updated)`
+	const values = `'toy', 'au', 'key-' || i, 'order-' || (i / 2), '', '', 'order-' || (i / 2), 1099, 'AUD', '', '', %[1]s,
 		CASE WHEN i %% 1000 = 0 THEN 'pending' ELSE 'succeeded' END, 2,
-		'', CASE WHEN i %% 1000 = 0 THEN %[2]s END, 0, 1, 'refund-' || i, 0, '', '', '', 0, '', '', %[1]s`
+		'', false, CASE WHEN i %% 1000 = 0 THEN %[2]s END, 0, 1, 'refund-' || i, 0, '', '', '', 0, '', '', %[1]s`
 	insert := "INSERT INTO refund_journal " + columns + " SELECT "
 	if name == "PostgreSQL" {
-		execute(t, s.write, insert+fmt.Sprintf(values, "now() - interval '1 second' * i", "now() + interval '1 hour'")+
+		execute(t, s.DB(), insert+fmt.Sprintf(values, "now() - interval '1 second' * i", "now() + interval '1 hour'")+
 			" FROM generate_series(1, $1::int) AS i", n)
-		execute(t, s.write, "ANALYZE refund_journal") // as autovacuum does
+		execute(t, s.DB(), "ANALYZE refund_journal") // as autovacuum does
 		return
 	}
-	execute(t, s.write, "PRAGMA synchronous = OFF") // for the filling only
-	execute(t, s.write, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "+
+	execute(t, s.DB(), "PRAGMA synchronous = OFF") // for the filling only
+	execute(t, s.DB(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "+
 		insert+fmt.Sprintf(values, "1790000000000000 - 1000000 * i", "4000000000000000")+" FROM n", n)
-	execute(t, s.write, "PRAGMA synchronous = FULL")
+	execute(t, s.DB(), "PRAGMA synchronous = FULL")
 }
 
 // explain returns the plan of a query, and the one that PostgreSQL makes without looking at the arguments.
-func explain(t *testing.T, s *Store, name, query string, args []any) string {
+func explain(t *testing.T, s *sqlstore.Store, name, query string, args []any) string {
 	t.Helper()
-	conn, err := s.write.Conn(t.Context())
+	conn, err := s.DB().Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
 	var plan strings.Builder
@@ -90,11 +91,11 @@ func TestPlans(t *testing.T) {
 			fill(t, s, database.name, *finishedEntries/(1+9*i))
 			now := time.Now()
 			e := journal.Entry{
-				Provider: "toy", Key: "new", Order: refund.Order{ID: "order-new"}, State: journal.Sending, Version: 1,
+				Provider: "toy", Account: "au", Key: "new", Order: refund.Order{ID: "order-new"}, State: journal.StateSending, Version: 1,
 				Lease: now.Add(-time.Second), Due: now.Add(-time.Second), Created: now,
 			}
 			require.NoError(t, s.Insert(t.Context(), e))
-			dueNow := journal.Filter{States: []journal.State{journal.Sending, journal.Unknown}, DueBy: now}
+			dueNow := journal.Filter{States: []journal.State{journal.StateSending, journal.StateUnknown}, DueBy: now}
 
 			type query struct {
 				text  string
@@ -102,21 +103,31 @@ func TestPlans(t *testing.T) {
 				index string // that is used
 			}
 			selection := func(f journal.Filter, due bool, last *journal.Entry, index string) query {
-				text, args := s.dialect.selection(&f, due, last)
+				text, args := s.Selection(&f, due, last)
 				return query{text, args, index}
 			}
 			primary := map[string]string{"PostgreSQL": "refund_journal_pkey", "SQLite": "sqlite_autoindex_refund_journal_1"}[database.name]
 			states := func(states ...journal.State) journal.Filter { return journal.Filter{States: states} }
+			account := journal.Filter{Provider: "toy", Account: "au"}
+			pending, review := account, account
+			pending.States, pending.DueBy = []journal.State{journal.StatePending}, now
+			review.States = []journal.State{journal.StateNeedsReview}
+			update, updateArgs := s.UpdateQuery(&e)
 			for name, q := range map[string]query{
-				"update":       {s.update.text, append(s.dialect.changingValues(&e), e.Provider, e.Key, e.Version), primary},
-				"get":          {s.get.text, []any{e.Provider, e.Key}, primary},
+				"update":       {update, updateArgs, primary},
+				"get":          {s.GetQuery(), []any{e.Provider, e.Account, e.Key}, primary},
 				"recover":      selection(dueNow, true, nil, ""),
 				"recover more": selection(dueNow, true, &e, ""),
-				"sync":         selection(journal.Filter{States: []journal.State{journal.Pending}, DueBy: now}, true, nil, "refund_journal_due"),
-				"unresolved":   selection(states(journal.NeedsReview), false, nil, "refund_journal_open"),
-				"unknown, due": selection(states(journal.Unknown), true, nil, ""),
-				"order":        selection(journal.Filter{Provider: "toy", OrderKey: "order-4711"}, false, nil, "refund_journal_order"),
-				"order, due":   selection(journal.Filter{OrderKey: "order-4711"}, true, nil, ""),
+				"sync":         selection(journal.Filter{States: []journal.State{journal.StatePending}, DueBy: now}, true, nil, "refund_journal_due"),
+				"unresolved":   selection(states(journal.StateNeedsReview), false, nil, "refund_journal_open"),
+				"unknown, due": selection(states(journal.StateUnknown), true, nil, ""),
+				"order":        selection(journal.Filter{Provider: "toy", Account: "au", OrderKey: "order-4711"}, false, nil, "refund_journal_order"),
+				"order, due":   selection(journal.Filter{Provider: "toy", Account: "au", OrderKey: "order-4711"}, true, nil, ""),
+				"any account":  selection(journal.Filter{OrderKey: "order-4711"}, false, nil, "refund_journal_order"),
+				"account":      selection(account, false, nil, "refund_journal_created"),
+				"account, due": selection(account, true, nil, "refund_journal_due"),
+				"account sync": selection(pending, true, nil, "refund_journal_due"),
+				"review":       selection(review, false, nil, "refund_journal_open"),
 				"all":          selection(journal.Filter{}, false, nil, "refund_journal_created"),
 				"all, next":    selection(journal.Filter{}, false, &e, "refund_journal_created"),
 				"all, due":     selection(journal.Filter{}, true, &e, "refund_journal_due"),
@@ -145,18 +156,19 @@ func TestPlans(t *testing.T) {
 }
 
 // countReads makes the calls of a journal, and asks PostgreSQL what they have read.
-func countReads(t *testing.T, s *Store) {
+func countReads(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
-	s.write.SetMaxOpenConns(1) // so that one connection has all there is to count
+	s.DB().SetMaxOpenConns(1) // so that one connection has all there is to count
 	type counts struct{ seqScans, fetched int }
 	count := func() (c counts) {
-		execute(t, s.write, "SELECT pg_stat_force_next_flush()")
-		require.NoError(t, s.write.QueryRowContext(t.Context(),
+		execute(t, s.DB(), "SELECT pg_stat_force_next_flush()")
+		require.NoError(t, s.DB().QueryRowContext(t.Context(),
 			"SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'refund_journal'").Scan(&c.seqScans, &c.fetched))
 		return c
 	}
 	j := journal.New(s, journal.Options{})
-	client := j.Wrap(atOnce{})
+	client, err := j.Wrap(atOnce{})
+	require.NoError(t, err)
 	const refunds = 20
 	before := count()
 	for i := range refunds {
@@ -168,7 +180,7 @@ func countReads(t *testing.T, s *Store) {
 			require.NoError(t, err)
 		}
 	}
-	_, err := j.Recover(t.Context())
+	_, err = j.Recover(t.Context())
 	require.ErrorIs(t, err, journal.ErrNoClient) // it has found the entry of another provider
 	after := count()
 	assert.Equal(t, before.seqScans, after.seqScans)

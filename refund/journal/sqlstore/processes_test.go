@@ -1,4 +1,4 @@
-package sqlstore
+package sqlstore_test
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 
@@ -38,14 +39,18 @@ type answer struct {
 // play is the process: it refunds every key that it reads, at once, and answers when it knows.
 func play(role string) int {
 	ctx := context.Background()
-	open := map[string]func(context.Context, string) (*Store, error){"PostgreSQL": OpenPostgreSQL, "SQLite": OpenSQLite}[role]
-	store, err := open(ctx, os.Args[len(os.Args)-2])
+	of := slices.IndexFunc(databases, func(d database) bool { return d.name == role })
+	store, err := databases[of].open(ctx, os.Args[len(os.Args)-2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	client := journal.New(store, journal.Options{}).Wrap(&remote{url: os.Args[len(os.Args)-1], client: &http.Client{}})
+	client, err := journal.New(store, journal.Options{}).Wrap(&remote{url: os.Args[len(os.Args)-1], client: &http.Client{}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	out := json.NewEncoder(os.Stdout)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -78,7 +83,9 @@ type remote struct {
 	client *http.Client
 }
 
-func (r *remote) Capabilities() refund.Capabilities { return refund.Capabilities{Provider: "remote"} }
+func (r *remote) Capabilities() refund.Capabilities {
+	return refund.Capabilities{Provider: "remote", ResolvedBy: refund.ResolvedByPerson}
+}
 
 func (r *remote) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
 	fail := func(err error) (*refund.Refund, error) {
@@ -173,7 +180,7 @@ func TestSameKeyAtTheSameMoment(t *testing.T) {
 			entries := 0
 			for e, err := range store.Entries(t.Context(), journal.Filter{}) {
 				require.NoError(t, err)
-				require.Equal(t, journal.Succeeded, e.State, e.Key)
+				require.Equal(t, journal.StateSucceeded, e.State, e.Key)
 				entries++
 			}
 			assert.Equal(t, total, entries)

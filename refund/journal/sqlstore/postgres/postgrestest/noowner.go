@@ -1,6 +1,6 @@
 //go:build !unix
 
-package pgtest
+package postgrestest
 
 import (
 	"errors"
@@ -8,5 +8,5 @@ import (
 )
 
 func unprivileged(string) (*syscall.SysProcAttr, error) {
-	return nil, errors.New("temporary clusters are made on Unix only")
+	return nil, errors.New("a temporary server needs a Unix system")
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package pgtest
+package postgrestest
 
 import (
 	"errors"
@@ -10,10 +10,11 @@ import (
 	"syscall"
 )
 
-// unprivileged returns what runs a program as somebody who is not root, because postgres refuses to be root, and gives
-// the folder to them.
+// unprivileged returns the attributes of a process that is not root's, because postgres refuses to run as root, and gives
+// the folder to its user. The process has a group of its own: an interrupt from the keyboard must not keep the script from
+// removing the folder.
 func unprivileged(folder string) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{}
+	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() != 0 {
 		return attr, nil
 	}
