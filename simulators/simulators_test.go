@@ -17,7 +17,7 @@ func TestNamesAreUniqueAndSorted(t *testing.T) {
 	for _, sim := range simulators.All() {
 		names = append(names, sim.Provider())
 	}
-	assert.Len(t, names, 5)
+	assert.NotEmpty(t, names)
 	assert.IsIncreasing(t, names)
 }
 

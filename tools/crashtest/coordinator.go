@@ -84,6 +84,9 @@ func (r *run) execute(ctx context.Context) (*report, error) {
 // the ledger tells them apart.
 func (r *run) script() {
 	all := r.providers
+	if r.client != clientJournal {
+		all = slices.DeleteFunc(slices.Clone(all), func(p provider) bool { return p.byHand == nil })
+	}
 	last := map[string]refund.Order{}
 	count := map[string]int{}
 	for i := range r.n {

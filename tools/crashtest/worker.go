@@ -74,6 +74,9 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		if w.clients[p.name], err = w.journal.Wrap(client); err != nil {
 			return err
 		}
+		if p.byHand == nil {
+			continue
+		}
 		if w.naive[p.name], err = newNaive(ctx, &p, o.URLs[p.name]); err != nil {
 			return err
 		}
