@@ -15,7 +15,7 @@ import (
 // provider is what the suite knows of one: its simulator, and what a shop that writes the call by hand sends.
 type provider struct {
 	name, currency string
-	several        bool // an order may have several refunds
+	several        bool     // an order may have several refunds
 	byHand         handmade // nil: nobody has written it, and the naive clients leave the provider out
 }
 
