@@ -60,6 +60,30 @@ func Before(ctx context.Context, o *httpx.Op, look Look) (*refund.Refund, error)
 	return seen.Refund, nil
 }
 
+// After judges the error of a write at a provider that does not recognise a repeat: a refusal that the refund itself may have
+// caused, because something on the way delivered the request twice, is looked up before it is believed. If the refund is
+// there, it is returned; if looking fails, the outcome is unknown.
+func After(ctx context.Context, o *httpx.Op, look Look, refused error) (*refund.Refund, error) {
+	if refund.OutcomeOf(refused) != refund.OutcomeRejected {
+		return nil, refused
+	}
+	switch refund.KindOf(refused) {
+	case refund.ErrAmountExceeded, refund.ErrDuplicate, refund.ErrConflict, refund.ErrLocked, refund.ErrNotRefundable, refund.ErrUnexpected:
+	default: // what is wrong with the request itself cannot be the refund's doing
+		return nil, refused
+	}
+	o.Attempt = o.Sent()
+	seen, err := look(ctx, o)
+	switch {
+	case err != nil || seen.Clash != "" || seen.Refund == nil && seen.Doubt != "":
+		return nil, o.Unresolved(refused)
+	case seen.Refund != nil:
+		seen.Refund.Warnings = append(seen.Refund.Warnings, "the provider refused the request after it had made the refund: it was delivered twice")
+		return seen.Refund, nil
+	}
+	return nil, refused
+}
+
 // Resolve finds out what became of o.Attempt. Absence counts only later than Op.AbsenceAfter after the last sending, and
 // when two reads agree on it that are a minute apart: the first is kept in Resolution.Attempt.MissedAt.
 func Resolve(ctx context.Context, o *httpx.Op, look Look) (refund.Resolution, error) {

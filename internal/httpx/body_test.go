@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,8 +73,10 @@ func TestBodyLimits(t *testing.T) {
 		"read, beyond bound of call":    {4<<20 + 1, -1, read(), 4 << 20, false},
 		"read, smaller bound":           {11, -1, read(), 10, false},
 		"announced, and exactly so":     {10, 10, read(), 10, true},
-		"announced larger than it is":   {10, 1 << 40, read(), 10, false},
-		"announced smaller than allows": {11, 5, read(), 10, false},
+		"announced larger than allowed": {10, 1 << 40, read(), 10, false},
+		"announced smaller, too large":  {11, 5, read(), 10, false},
+		"announced smaller, by a lot":   {defaultMaxBody, 5, write(Pays), 0, true},
+		"announced smaller, by a byte":  {10, 9, read(), 10, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +118,79 @@ func TestBodyLimits(t *testing.T) {
 	}
 }
 
+// What was announced is no reason to believe a body that did not end well, nor to refuse one that did.
+func TestBodyEnds(t *testing.T) {
+	t.Parallel()
+	errMore := errors.New("server replied with more than declared Content-Length; truncated")
+	tests := map[string]struct {
+		body   string
+		length int64
+		end    error // nil for io.EOF
+		want   error
+	}{
+		"as announced":                     {"{\"a\":1}", 7, nil, nil},
+		"not announced":                    {"{}", -1, nil, nil},
+		"empty, announced as such":         {"", 0, nil, nil},
+		"replaced by a longer one":         {"{\"a\":1}", 2, nil, nil},
+		"replaced where none was":          {"{}", 0, nil, nil},
+		"shorter than announced":           {"{}", 3, nil, io.ErrUnexpectedEOF},
+		"nothing of what was announced":    {"", 3, nil, io.ErrUnexpectedEOF},
+		"an error before the end":          {"{", 2, errReset, errReset},
+		"an error after what was said":     {"{}", 2, errMore, errMore},
+		"cut off after what was said":      {"{}", 2, io.ErrUnexpectedEOF, io.ErrUnexpectedEOF},
+		"an error after more than said":    {"{}  ", 2, errReset, errReset},
+		"an error without an announced":    {"{}", -1, errReset, errReset},
+		"an error instead of an empty one": {"", 0, errReset, errReset},
+	}
+	for name, tt := range tests {
+		for how, reader := range map[string]io.Reader{
+			"whole":           strings.NewReader(tt.body),
+			"by the byte":     iotest.OneByteReader(strings.NewReader(tt.body)),
+			"end with a byte": iotest.DataErrReader(strings.NewReader(tt.body)),
+		} {
+			body := &stream{Reader: reader, end: tt.end}
+			got, err := readBody(&http.Response{ContentLength: tt.length, Body: body}, 0)
+			require.ErrorIs(t, err, tt.want, "%s, %s", name, how)
+			assert.True(t, body.closed)
+			if tt.want == nil {
+				assert.Equal(t, tt.body, string(got), "%s, %s", name, how)
+			} else {
+				assert.Nil(t, got, "%s, %s", name, how)
+			}
+		}
+	}
+}
+
+// A reader that gives neither a byte nor an error would hold a worker forever, whatever the context says.
+func TestBodyThatGivesNothing(t *testing.T) {
+	t.Parallel()
+	_, err := readBody(&http.Response{ContentLength: -1, Body: io.NopCloser(idle{})}, 0)
+	require.ErrorIs(t, err, io.ErrNoProgress)
+}
+
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
+
+// The usual response costs one slice.
+func TestBodyAllocations(t *testing.T) { // not parallel: it counts
+	text := strings.Repeat("x", 700)
+	for name, length := range map[string]int64{"announced": 700, "not announced": -1} {
+		reader := strings.NewReader(text)
+		resp := &http.Response{ContentLength: length, Body: io.NopCloser(reader)}
+		got := testing.AllocsPerRun(100, func() {
+			reader.Reset(text)
+			_, err := readBody(resp, 0)
+			require.NoError(t, err)
+		})
+		if length > 0 {
+			assert.LessOrEqual(t, got, 1.0, name)
+		} else {
+			assert.LessOrEqual(t, got, 3.0, name)
+		}
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -143,7 +219,7 @@ func TestConnectionResetInTheBody(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}))
 	t.Cleanup(server.Close)
-	c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
+	c := newClient(t, closing(t, newTransport(0, &refund.Options{})), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
 	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
 	assert.Equal(t, 200, e.HTTPStatus)
@@ -160,7 +236,7 @@ func TestCompressedBodyIsBounded(t *testing.T) {
 		_, _ = w.Write(bomb) //nolint:errcheck // as far as it comes
 	}))
 	t.Cleanup(server.Close)
-	c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
+	c := newClient(t, closing(t, newTransport(0, &refund.Options{})), func(cfg *Config) { cfg.Options.BaseURL = server.URL })
 	require.ErrorIs(t, failed(t.Context(), t, c, write(Pays)), errTooLarge)
 }
 

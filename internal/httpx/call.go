@@ -34,6 +34,8 @@ type Call struct {
 
 	Effect  Effect
 	MaxBody int64 // greatest size of a response; 0 means 1 MiB
+	// Private is free text of a native request, which no message may quote. That of Op.Attempt is private anyway.
+	Private []string
 }
 
 func (call *Call) repeatable() bool { return call.Effect != Pays }
@@ -57,6 +59,12 @@ type Result struct {
 // Do makes a call. Every error is a *refund.Error.
 func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	c := o.client
+	if c == nil {
+		return nil, o.Invalid("Client", "was not made with New")
+	}
+	if ctx == nil {
+		return nil, o.Invalid("ctx", "is nil; use context.Background()")
+	}
 	x := &exchange{Context: ctx, op: o, call: call}
 	if err := ctx.Err(); err != nil {
 		return nil, x.notSent(refund.ErrUnavailable, "", err, "the context had ended before anything was sent")
@@ -69,7 +77,7 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	if err != nil {
 		return nil, x.notSent(refund.ErrInvalidRequest, "request", err, "cannot be written as JSON: "+err.Error())
 	}
-	req, err := http.NewRequestWithContext(x.traced(), call.Method, target, nil) //nolint:contextcheck // x is a context around ctx
+	req, err := http.NewRequestWithContext(x, call.Method, target, nil) //nolint:contextcheck // x is a context around ctx
 	if err != nil {
 		return nil, x.notSent(refund.ErrInvalidRequest, "path", nil, "the request could not be built")
 	}
@@ -77,7 +85,11 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	maps.Copy(req.Header, call.Header)
 	if c.cfg.Authorize != nil {
 		if err := c.cfg.Authorize(ctx, req.Header); err != nil {
-			return nil, x.notSent(refund.ErrUnauthorized, "", err, "the credentials could not be obtained: "+err.Error())
+			return nil, x.unauthorized(err)
+		}
+		for _, value := range req.Header["Authorization"] {
+			_, token, _ := strings.Cut(value, " ")
+			x.obtained = append(x.obtained, value, token)
 		}
 	}
 	// net/http would refuse it too, but so that it looks like a request that may have gone out.
@@ -95,6 +107,9 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	// exchange knows more.
 	_, err = c.retry.Do(retryable) //nolint:bodyclose // see above
 	if x.refusal == nil && x.err == nil && x.tries > 0 {
+		if x.evidence.twice.Load() && !call.repeatable() {
+			return nil, x.unknown(refund.ErrUnexpected, "a second connection was used for one request: the provider may have got it twice")
+		}
 		return &Result{Status: x.status, Body: x.body, exchange: x}, nil
 	}
 	return nil, x.failure(ctx.Err(), err)
@@ -128,6 +143,17 @@ func (x *exchange) notSent(kind refund.Kind, field string, err error, message st
 		e.Outcome, e.Attempt = refund.OutcomeUnknown, x.op.Attempt
 	}
 	return e
+}
+
+// unauthorized is the error of credentials that could not be obtained: nothing was sent. Only a source that says so was
+// refused; any other failure is that of a service which may answer the next time.
+func (x *exchange) unauthorized(err error) error {
+	kind := refund.ErrUnavailable
+	if k := refund.KindOf(err); k != 0 {
+		kind = k
+	}
+	err = unwrapURL(err)
+	return x.notSent(kind, "", err, "the credentials could not be obtained: "+err.Error())
 }
 
 // earliest returns a, or b if a is zero.

@@ -54,6 +54,9 @@ type Config struct {
 	Classify func(status int, body []byte) *Refusal
 	// InFlight is the status which says that the same key is being processed; 0 if the provider has none.
 	InFlight int
+	// FreshConnections sends every write over a connection of its own. A pooled connection that the server has just closed
+	// makes an unknown outcome, and where that is a person's work it is worth a handshake.
+	FreshConnections bool
 	// ThrottledFirst says that the provider documents to turn a 429 away before looking at the request. It is then sent
 	// again, if Classify knows the response for the provider's own.
 	ThrottledFirst bool
@@ -63,8 +66,9 @@ type Config struct {
 type Client struct {
 	cfg     Config // without Header and Secrets
 	private func() *private
-	base    string // without a trailing slash
-	target  string // the host of base
+	base    string          // without a trailing slash
+	target  string          // the host of base
+	own     *http.Transport // the default transport; nil if the caller has one
 
 	absenceAfter time.Duration
 	retry        *retryablehttp.Client
@@ -114,25 +118,21 @@ func New(cfg Config) (*Client, error) {
 	if name := unprintable(cfg.Header); name != "" {
 		return nil, o.Invalid(name, "has a control character; a header carries printable text only")
 	}
-	if nilInterface(cfg.Options.Transport) {
-		return nil, o.Invalid("Transport", "holds a nil pointer; leave the field unset for the default transport")
+	if cfg.Options.Transport != nil && IsNil(cfg.Options.Transport) {
+		return nil, o.Invalid("Transport", "holds nil; leave the field unset for the default transport")
 	}
-	connect := cfg.Options.ConnectTimeout
-	if connect == 0 {
-		connect = cfg.ConnectTimeout
+	if cfg.Options.Transport != nil && (cfg.Options.Proxy != nil || cfg.Options.TLS != nil) {
+		return nil, o.Invalid("Transport", "is set, so Proxy and TLS would have no effect: they are for the default transport; set one or the other")
 	}
-	if connect == 0 {
-		connect = defaultConnectTimeout
+	c.cfg.ConnectTimeout = connectTimeout(&cfg.Options, cfg.ConnectTimeout)
+	var next http.RoundTripper
+	if next, c.own = transport(c.cfg.ConnectTimeout, &cfg.Options); IsNil(next) {
+		return nil, o.Invalid("WrapTransport", "returned nil; it must return a transport around the one it is given")
 	}
-	next := cfg.Options.Transport
-	if next == nil {
-		next = newTransport(max(connect, 0))
-	}
-	c.cfg.ConnectTimeout = max(connect, 0)
 	c.retry = &retryablehttp.Client{
 		// Logger stays nil: it would print URLs. The transport has no CloseIdleConnections, so that a failed call
 		// does not flush the pool of whoever else uses it.
-		HTTPClient:   &http.Client{Transport: attempts{c, next}, CheckRedirect: neverFollow},
+		HTTPClient:   &http.Client{Transport: attempts{c, next, watched(next, c.own)}, CheckRedirect: neverFollow},
 		RetryMax:     c.policy.MaxAttempts - 1,
 		RetryWaitMin: c.policy.MinDelay,
 		RetryWaitMax: c.policy.MaxDelay,
@@ -145,6 +145,9 @@ func New(cfg Config) (*Client, error) {
 
 // Describe completes caps with who the client is, and with when absence counts, where anything can be read.
 func (c *Client) Describe(caps refund.Capabilities) refund.Capabilities {
+	if c == nil { // of a client that was not made with New
+		return caps
+	}
 	caps.Provider, caps.Account, caps.Target = c.cfg.Provider, c.cfg.Options.Account, c.target
 	if caps.ResolvedBy != refund.ResolvedByPerson {
 		caps.AbsenceAfter = c.absenceAfter

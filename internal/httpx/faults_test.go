@@ -87,7 +87,7 @@ func TestPooledConnectionThatDiesIsNotReplayed(t *testing.T) {
 					}
 				}
 			})
-			c := newClient(t, closing(t, newTransport(0)), func(cfg *Config) { cfg.Options.BaseURL = baseURL })
+			c := newClient(t, closing(t, newTransport(0, &refund.Options{})), func(cfg *Config) { cfg.Options.BaseURL = baseURL })
 
 			_, err := do(t.Context(), c, write(Pays))
 			require.NoError(t, err)
@@ -368,7 +368,7 @@ func TestTransportThatReturnsNothing(t *testing.T) {
 	t.Parallel()
 	e := failed(t.Context(), t, newClient(t, play(t, fails(nil))), write(Pays))
 	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
-	require.ErrorIs(t, e, errNoAnswer)
+	require.ErrorIs(t, e, errNoResponse)
 
 	rt := play(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil })
 	res, err := do(t.Context(), newClient(t, rt), write(Pays))

@@ -29,13 +29,16 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzUnmarshal: whatever the answer is, the error quotes a bounded part of it, in valid UTF-8 and on one line.
+// FuzzUnmarshal: whatever the response is, however absurd its sizes, the error quotes a bounded part of it, in valid UTF-8 and on one line.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{
 		"", "{}", "[]", "null", "<html>", `{"id":1}`, `{"id":"x"`, "{\"id\":\"\xff\"}", `{"total":"1e999999999"}`, "\xff\xfe",
 		`{"inner":{"count":1.5}}`, `{"amount":"x"}`,
 	} {
 		f.Add([]byte(s))
+	}
+	for _, body := range hostile() {
+		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		err := Unmarshal(body, new(sample))
@@ -76,7 +79,7 @@ func FuzzRedact(f *testing.F) {
 			assert.LessOrEqual(t, len(message), maxMessage+len("…"), shape)
 			assert.True(t, utf8.ValidString(message), shape)
 			// What is left of it once it prints on one line; a part of the mark itself cannot be told apart.
-			if bare := oneLine(secret); len(bare) >= 8 && !strings.Contains(bare, redacted) &&
+			if bare := hide(secret, nil, len(secret)); len(bare) >= 8 && !strings.Contains(bare, redacted) &&
 				!strings.ContainsAny(bare, "[]") && !strings.Contains(redacted, bare) {
 				assert.NotContains(t, message, bare, shape)
 				assert.NotContains(t, message, secret, shape)

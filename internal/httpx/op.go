@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/multirefund/refund-go/refund"
 )
@@ -20,7 +21,8 @@ type Op struct {
 	// there is none.
 	Attempt refund.Attempt
 
-	client *Client // nil for Setup
+	client *Client   // nil for Setup
+	began  time.Time // when the first request went out
 }
 
 // Setup is the operation of making a client: it signs the errors of Config.
@@ -30,7 +32,17 @@ func Setup(provider string, opts refund.Options) *Op {
 
 // Op begins an operation.
 func (c *Client) Op(name string, attempt refund.Attempt) *Op {
+	if c == nil { // of a client that was not made with New; Do says so
+		return &Op{Name: name, Attempt: attempt}
+	}
 	return &Op{Provider: c.cfg.Provider, Account: c.cfg.Options.Account, Name: name, Attempt: attempt, client: c}
+}
+
+// Sent is the Attempt of a refund that went out, whatever was said of it.
+func (o *Op) Sent() refund.Attempt {
+	a := o.Attempt
+	a.Tries, a.FirstSent, a.LastSent = max(a.Tries, 1), earliest(a.FirstSent, o.began), time.Now()
+	return a
 }
 
 // AbsenceAfter is how long after it was last sent a refund that is not seen may still appear.
@@ -44,6 +56,15 @@ func (o *Op) Invalid(field, format string, args ...any) error {
 // NotSent is the error of an operation that ends before anything is sent. field may be empty.
 func (o *Op) NotSent(kind refund.Kind, field, format string, args ...any) error {
 	return o.fail(kind, refund.OutcomeNotSent, field, format, args...)
+}
+
+// CheckText refuses a text that is not valid UTF-8: encoding/json would change it silently, so that two texts could become
+// one on the wire.
+func (o *Op) CheckText(field, text string) error {
+	if !utf8.ValidString(text) {
+		return o.Invalid(field, "is not valid UTF-8")
+	}
+	return nil
 }
 
 // Absent is the error of a read that does not show what was asked for.

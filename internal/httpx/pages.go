@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"iter"
+	"strconv"
 
 	"github.com/multirefund/refund-go/refund"
 )
@@ -12,8 +13,12 @@ type Page[T any] struct {
 	Next  string // the cursor of the next page; empty at the end
 }
 
+// maxPages is the greatest number of pages of one listing. At a hundred items each, the most that any of the providers
+// gives, that is a hundred thousand: a listing for which there is always more must end without a deadline too.
+const maxPages = 1000
+
 // Pages makes a listing of its pages: lazy, restartable, over after its first error. first is the cursor of the first
-// page. A cursor that comes again would never end, and is an error.
+// page. A cursor that comes again would never end, and is an error; so is a page after the first maxPages.
 func Pages[T any](o *Op, first string, fetch func(cursor string) (Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -33,8 +38,14 @@ func Pages[T any](o *Op, first string, fetch func(cursor string) (Page[T], error
 			if page.Next == "" {
 				return
 			}
+			problem := ""
 			if cursor = page.Next; seen[cursor] {
-				yield(none, o.fail(refund.ErrUnexpected, refund.OutcomeRejected, "", "the provider gave the same page twice"))
+				problem = "the provider gave the same page twice"
+			} else if len(seen) == maxPages {
+				problem = "the listing has more than " + strconv.Itoa(maxPages) + " pages; ask for a shorter span of time"
+			}
+			if problem != "" {
+				yield(none, o.fail(refund.ErrUnexpected, refund.OutcomeRejected, "", "%s", problem))
 				return
 			}
 		}

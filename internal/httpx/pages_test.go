@@ -122,6 +122,37 @@ func TestPagesThatGoRound(t *testing.T) {
 	}
 }
 
+// A provider that always has more must not hold its caller forever, and what is remembered of it is bounded.
+func TestPagesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		last int // 0 for none
+		errs int
+	}{
+		"as many as allowed": {maxPages, 0},
+		"one more":           {maxPages + 1, 1},
+		"without end":        {0, 1},
+	} {
+		asked := 0
+		items, errs := drain(Pages(listing(), "", func(string) (Page[int], error) {
+			asked++
+			page := Page[int]{Items: []int{asked}}
+			if asked != tt.last {
+				page.Next = strconv.Itoa(asked)
+			}
+			return page, nil
+		}))
+		assert.Len(t, items, maxPages, name)
+		assert.Equal(t, maxPages, asked, name)
+		require.Len(t, errs, tt.errs, name)
+		for _, err := range errs {
+			e := asError(t, err)
+			assert.Equal(t, refund.ErrUnexpected, e.Kind)
+			assert.NotEqual(t, refund.OutcomeUnknown, e.Outcome, "a read moves nothing")
+		}
+	}
+}
+
 // drain ranges over a listing to its end, beyond errors.
 func drain[T any](seq iter.Seq2[T, error]) (items []T, errs []error) {
 	for item, err := range seq {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,53 +13,123 @@ import (
 const (
 	redacted      = "[redacted]"
 	maxMessage    = 300
+	maxCode       = 128
 	maxExcerpt    = 4 << 10 // more than maxMessage, so that redaction sees whole values
 	minRedactable = 4       // shorter values would blank out ordinary words
 )
 
 // redact makes a message fit to be logged: one bounded line without credentials, without the request's free text and
-// without what looks like an e-mail address.
+// without what looks like an e-mail address or a card number, in the encodings that are usual. Nothing of it is done
+// unless there is a message.
 func (x *exchange) redact(message string) string {
-	var hide []string
-	for _, s := range x.op.client.private().secrets {
-		if s = oneLine(s); s != "" {
-			hide = append(hide, s)
+	needles := x.needles()
+	end := len(message)
+	if end > maxText {
+		// Of a value that this cuts in two the first half would not be found: what may be one is not shown.
+		message, end = message[:maxText], maxText
+		for _, n := range needles {
+			end = min(end, maxText-12*n.size) // its longest encodings
+		}
+		if end <= 0 {
+			return redacted
 		}
 	}
-	request := &x.op.Attempt.Request
-	for _, s := range append(slices.Collect(maps.Values(request.Metadata)), request.Reason) {
-		if s = oneLine(s); len(s) >= minRedactable {
-			hide = append(hide, s)
-		}
-	}
-	// The longest first, so that none is spared because a part of it is gone already; and before the cut, which
-	// would leave the half of one.
-	slices.SortFunc(hide, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	message = oneLine(message)
-	for _, s := range hide {
-		message = strings.ReplaceAll(message, s, redacted)
-	}
-	return cut(message, maxMessage)
+	spans, _ := find(message, needles, true)
+	return cut(hide(message, spans, end), maxMessage)
 }
 
-// oneLine folds white space, drops what does not print and hides e-mail addresses.
-func oneLine(s string) string {
+// clean makes the provider's code fit to be logged: one bounded line with nothing in it that redact hides. Two things are
+// spared, because a program compares codes and a person quotes ids: free text of a single plain word, and a number that
+// passes for a card's.
+func (x *exchange) clean(code string) string {
+	code, _ = x.cleaned(code)
+	return code
+}
+
+// cleanID is clean for the provider's id of a request. With a credential in it there is nothing left to quote: it is
+// dropped.
+func (x *exchange) cleanID(id string) string {
+	id, secret := x.cleaned(id)
+	if secret {
+		return ""
+	}
+	return id
+}
+
+func (x *exchange) cleaned(value string) (clean string, secret bool) {
+	if len(value) > maxText {
+		return "", false
+	}
+	needles := slices.DeleteFunc(x.needles(), func(n needle) bool {
+		return n.size < minRedactable || !n.secret && strings.Trim(n.forms[0], "abcdefghijklmnopqrstuvwxyz_-.") == ""
+	})
+	spans, secret := find(value, needles, strings.Trim(value, "0123456789") != "")
+	value = hide(value, spans, len(value))
+	return value[:boundary(value, maxCode)], secret
+}
+
+// needles returns what no message of this call may show.
+func (x *exchange) needles() []needle {
+	var all []needle
+	secrets := x.obtained
+	request := &x.op.Attempt.Request
+	private := append(slices.Collect(maps.Values(request.Metadata)), request.Reason)
+	private = append(private, x.call.Private...)
+	if x.op.client != nil {
+		secrets = slices.Concat(secrets, x.op.client.private().secrets)
+	}
+	for _, s := range secrets {
+		if n := newNeedle(s, true); len(n.forms) > 0 {
+			all = append(all, n)
+		}
+	}
+	for _, s := range private {
+		if n := newNeedle(s, false); len(n.forms) > 0 && len(n.forms[0]) >= minRedactable {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// mask is redact for what no call is known of, and of any length.
+func mask(message string) string {
+	spans, _ := find(message, nil, true)
+	return hide(message, spans, len(message))
+}
+
+// hide folds white space, drops what does not print, and puts a mark in the place of each of spans. It ends at end.
+func hide(message string, spans []span, end int) string {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, a.to-b.to) })
 	var b strings.Builder
-	for word := range strings.FieldsSeq(s) {
-		if strings.Contains(word, "@") {
-			word = redacted
-		}
-		gap := b.Len() > 0
-		for _, r := range word {
-			if r == utf8.RuneError || !unicode.IsPrint(r) {
-				continue
-			}
-			if gap {
-				b.WriteByte(' ')
+	gap := false
+	next, hidden := 0, 0 // the span that comes next, and up to where it is hidden
+	for i := 0; i < end; {
+		if next < len(spans) && spans[next].from <= i {
+			if hidden <= i {
+				if gap && b.Len() > 0 {
+					b.WriteByte(' ')
+				}
 				gap = false
+				b.WriteString(redacted)
 			}
-			b.WriteRune(r)
+			hidden = max(hidden, spans[next].to)
+			next++
+			continue
 		}
+		r, size := utf8.DecodeRuneInString(message[i:])
+		switch {
+		case i < hidden:
+		case unicode.IsSpace(r):
+			gap = true
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+		default:
+			if gap && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			gap = false
+			b.WriteString(message[i : i+size])
+		}
+		i += size
 	}
 	return b.String()
 }
@@ -70,10 +139,18 @@ func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
+	return s[:boundary(s, limit)] + "…"
+}
+
+// boundary is where the last whole rune within limit bytes of s ends.
+func boundary(s string, limit int) int {
+	if len(s) <= limit {
+		return len(s)
+	}
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	return s[:limit] + "…"
+	return limit
 }
 
 // printable reports whether s is free of control characters.
@@ -94,10 +171,4 @@ func unprintable(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// nilInterface reports whether v holds a nil pointer, which is not == nil.
-func nilInterface(v any) bool {
-	rv := reflect.ValueOf(v)
-	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }

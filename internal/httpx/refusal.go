@@ -11,7 +11,7 @@ import (
 	"github.com/multirefund/refund-go/refund"
 )
 
-// Refusal is what an answer that is no success says.
+// Refusal is what a response that is no success says.
 type Refusal struct {
 	Kind    refund.Kind
 	Outcome refund.Outcome
@@ -19,7 +19,7 @@ type Refusal struct {
 	Message string // the provider's; redacted and bounded before anybody sees it
 }
 
-// ByStatus is the reading of an answer that no provider's table knows: the kind is what HTTP says, the outcome is
+// ByStatus is the reading of a response that no provider's table knows: the kind is what HTTP says, the outcome is
 // unknown.
 func ByStatus(status int, body []byte) *Refusal {
 	r := &Refusal{Kind: refund.ErrUnexpected, Outcome: refund.OutcomeUnknown, Message: Excerpt(body)}
@@ -41,29 +41,46 @@ func ByStatus(status int, body []byte) *Refusal {
 // for Refusal.Message and Unreadable, which redact it and then cut it to what anybody sees.
 func Excerpt(body []byte) string {
 	if len(body) == 0 {
-		return "the answer is empty"
+		return "the response is empty"
 	}
-	return `the answer is not the provider's JSON: "` + oneLine(string(body[:min(len(body), maxExcerpt)])) + `"`
+	excerpt := string(body[:min(len(body), maxExcerpt)])
+	return `the response is not the provider's JSON: "` + hide(excerpt, nil, len(excerpt)) + `"`
 }
 
-// Decode reads the answer's JSON into v. A failure is r.Unreadable.
+// Decode reads the response's JSON into v. A failure is r.Unreadable.
 func (r *Result) Decode(v any) error {
-	if err := Unmarshal(r.Body, v); err != nil {
-		return r.Unreadable("%s", err)
+	if problem := unmarshal(r.Body, v); problem != "" {
+		return r.Unreadable("%s", problem)
 	}
 	return nil
 }
+
+// maxNumber is the greatest length of a number in a response, as a literal or in a string. No amount comes near it, and an
+// id of more digits is as absurd.
+const maxNumber = 64
 
 // Unmarshal reads one JSON value, and says of anything else what it looks like. Unknown members are ignored, numbers
-// keep their digits.
+// keep their digits. A number longer than maxNumber makes the whole response unreadable: the time to convert it grows with
+// the square of its length, beyond any context.
 func Unmarshal(body []byte, v any) error {
-	if !looksLikeJSON(body) {
-		return errors.New(Excerpt(body))
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return errors.New("the answer cannot be read: " + jsonProblem(err))
+	if problem := unmarshal(body, v); problem != "" {
+		return errors.New(mask(problem))
 	}
 	return nil
+}
+
+// unmarshal is Unmarshal for those who redact what it says.
+func unmarshal(body []byte, v any) (problem string) {
+	if !looksLikeJSON(body) {
+		return Excerpt(body)
+	}
+	if absurd(body) {
+		return "the response cannot be read: it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return "the response cannot be read: " + jsonProblem(err)
+	}
+	return ""
 }
 
 // looksLikeJSON goes by the first byte: a proxy's page may carry any Content-Type.
@@ -83,4 +100,85 @@ func jsonProblem(err error) string {
 		return "member " + strconv.Quote(typ.Field) + " has an unexpected type"
 	}
 	return "a member has an unexpected value"
+}
+
+// absurd reports whether body has a number literal longer than maxNumber, or a string that begins with such a number: a
+// decimal is converted up to the first byte that is none of a number.
+func absurd(body []byte) bool {
+	if bytes.Contains(body, []byte(`\u00`)) { // a digit may be written so
+		return absurdToken(body)
+	}
+	// A longer run of such bytes covers one of these places. Only where there is one every token has to be looked at, to
+	// tell a number from a part of a text.
+	for i := maxNumber; i < len(body); i += maxNumber + 1 {
+		if !inNumber[body[i]] {
+			continue
+		}
+		from, to := i, i+1
+		for from > 0 && inNumber[body[from-1]] {
+			from--
+		}
+		for to < len(body) && inNumber[body[to]] {
+			to++
+		}
+		if to-from > maxNumber {
+			return absurdToken(body)
+		}
+		i = to
+	}
+	return false
+}
+
+// absurdToken is absurd by the tokens. Of what is not JSON it may say anything.
+func absurdToken(body []byte) bool {
+	for i := 0; i < len(body); i++ {
+		switch {
+		case body[i] == '"':
+			n, digits := 0, false
+			for i++; i < len(body); {
+				c, size := unescape(body[i:])
+				if !inNumber[c] {
+					break
+				}
+				digits = digits || '0' <= c && c <= '9'
+				i += size
+				n++
+			}
+			if n > maxNumber && digits { // a line of dashes is none
+				return true
+			}
+			for ; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		case body[i] == '-' || '0' <= body[i] && body[i] <= '9':
+			from := i
+			for i < len(body) && inNumber[body[i]] {
+				i++
+			}
+			if i-from > maxNumber {
+				return true
+			}
+			i--
+		}
+	}
+	return false
+}
+
+// unescape returns the byte that b begins with, within a string, and how many it is written with. An escape that cannot
+// stand for a part of a number is returned as its backslash.
+func unescape(b []byte) (c byte, size int) {
+	if len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
+		if n, err := strconv.ParseUint(string(b[2:6]), 16, 16); err == nil && n < 0x80 {
+			return byte(n), 6
+		}
+	}
+	return b[0], 1
+}
+
+// inNumber has the bytes of a number.
+var inNumber = [256]bool{ //nolint:gochecknoglobals // read-only
+	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
+	'+': true, '-': true, '.': true, 'e': true, 'E': true,
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +36,7 @@ func checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	x := exchangeOf(ctx)
 	c := x.op.client
 	if x.err == nil && x.refusal == nil {
-		c.budget.earn()
+		c.budget.succeed(x.attempts > 1)
 		return false, nil
 	}
 	again := ctx.Err() == nil && x.attempts < c.policy.MaxAttempts && x.repeatable() &&
@@ -105,16 +106,25 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// The budget keeps an outage from becoming a storm: a retry costs more than a success earns. The figures are those
-// of aws-sdk-go-v2 (aws/ratelimit, aws/retry/standard.go).
+// The budget keeps an outage from becoming a storm: a retry costs more than a success earns. The figures are those of
+// aws-sdk-go-v2 (aws/ratelimit, aws/retry/standard.go), and so is that a retry which succeeds has its cost back. Only the
+// surcharge for a timeout stays spent. That time fills it too is our own: a shop with ten refunds a day would earn a retry
+// in half a day. At a token a second a lasting outage sees a retry in five seconds from a client, and the budget is full
+// nine minutes later.
 const (
-	budgetSize  = 500
-	retryCost   = 5
-	timeoutCost = 10
-	successGain = 1
+	budgetSize   = 500
+	retryCost    = 5
+	timeoutCost  = 10
+	successGain  = 1
+	budgetRefill = time.Second // for one token
 )
 
-type budget struct{ tokens atomic.Int64 }
+type budget struct {
+	tokens atomic.Int64
+
+	mu sync.Mutex
+	at time.Time // up to here time is paid out
+}
 
 func (b *budget) spend(cause error) bool {
 	cost := int64(retryCost)
@@ -122,6 +132,7 @@ func (b *budget) spend(cause error) bool {
 	if errors.As(cause, &timeout) && timeout.Timeout() {
 		cost = timeoutCost
 	}
+	b.refill(time.Now())
 	for {
 		have := b.tokens.Load()
 		if have < cost {
@@ -133,10 +144,31 @@ func (b *budget) spend(cause error) bool {
 	}
 }
 
-func (b *budget) earn() {
+// refill pays out the time that has passed. None passes for a full budget.
+func (b *budget) refill(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.at.IsZero() || b.tokens.Load() >= budgetSize {
+		b.at = now
+		return
+	}
+	past := now.Sub(b.at)
+	b.earn(int64(past / budgetRefill))
+	b.at = now.Add(-(past % budgetRefill))
+}
+
+// succeed earns what the success of an attempt is worth, a first one or a retry.
+func (b *budget) succeed(retry bool) {
+	if retry {
+		b.earn(retryCost)
+	}
+	b.earn(successGain)
+}
+
+func (b *budget) earn(n int64) {
 	for {
 		have := b.tokens.Load()
-		if have >= budgetSize || b.tokens.CompareAndSwap(have, have+successGain) {
+		if have >= budgetSize || b.tokens.CompareAndSwap(have, min(have+n, budgetSize)) {
 			return
 		}
 	}

@@ -336,7 +336,7 @@ func TestContextEndsAsTheRetryIsDue(t *testing.T) {
 	c := newClient(t, play(t), noWait)
 	ctx, cancel := context.WithCancel(t.Context())
 	x := &exchange{Context: ctx, op: c.Op("refund", refund.Attempt{}), call: write(Pays).Call}
-	ctx = x.traced()
+	ctx = x
 	x.begin()
 	x.evidence.asked.Store(true)
 	x.end(time.Now(), errReset)
@@ -344,7 +344,7 @@ func TestContextEndsAsTheRetryIsDue(t *testing.T) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, testBase, nil)
 	require.NoError(t, err)
 
-	resp, err := attempts{c, play(t)}.RoundTrip(req)
+	resp, err := attempts{client: c, next: play(t)}.RoundTrip(req)
 
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Nil(t, resp)

@@ -180,7 +180,7 @@ func TestHeaders(t *testing.T) {
 	_, err = do(t.Context(), c, read())
 	require.NoError(t, err)
 	assert.Equal(t, http.Header{
-		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "Idempotency-Key": {testKey},
+		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "idempotency-key": {testKey}, // see protect
 		"Content-Type": {"application/json"}, "User-Agent": {"refund-go/" + Version},
 	}, seen[0])
 	assert.Equal(t, http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "User-Agent": {"refund-go/" + Version}}, seen[1],
@@ -254,7 +254,7 @@ func TestAuthorizeFails(t *testing.T) {
 	})
 	e := failed(t.Context(), t, c, write(Pays))
 	assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
-	assert.Equal(t, refund.ErrUnauthorized, e.Kind)
+	assert.Equal(t, refund.ErrUnavailable, e.Kind, "a source that fails is not one that refuses")
 	assert.Equal(t, testKey, e.IdempotencyKey)
 	require.ErrorIs(t, e, cause)
 	assert.NotContains(t, e.Error(), "s3cr3t")

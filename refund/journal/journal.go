@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -82,8 +83,11 @@ type account struct{ provider, name string }
 
 func (a account) String() string { return fmt.Sprintf("%s, account %q", a.provider, a.name) }
 
-// New makes a Journal on store. No I/O.
+// New makes a Journal on store. No I/O. It panics if store is nil.
 func New(store Store, opts Options) *Journal {
+	if isNil(store) {
+		panic("journal: New needs a Store")
+	}
 	opts.Lease = cmp.Or(opts.Lease, defaultLease)
 	opts.Poll = cmp.Or(opts.Poll, defaultPoll)
 	opts.Interval = cmp.Or(opts.Interval, defaultInterval)
@@ -148,7 +152,7 @@ func (c *client) journalled() {}
 // ErrWrapped, and so is one that is journalled already. A client whose Capabilities name an ability that refund.As does not
 // find is refused with an *refund.Error that names it.
 func (j *Journal) Wrap(r refund.Refunder) (refund.Refunder, error) {
-	if r == nil {
+	if isNil(r) {
 		return nil, errors.New("journal: there is no client to wrap")
 	}
 	if _, ok := refund.As[interface{ journalled() }](r); ok {
@@ -173,6 +177,12 @@ func (j *Journal) Wrap(r refund.Refunder) (refund.Refunder, error) {
 		return canceling{c}, nil
 	}
 	return c, nil
+}
+
+// isNil reports whether v is nil or holds a nil pointer, which would panic in the middle of a refund.
+func isNil(v any) bool {
+	rv := reflect.ValueOf(v)
+	return !rv.IsValid() || rv.Kind() == reflect.Pointer && rv.IsNil()
 }
 
 func (j *Journal) client(of account) (*client, error) {
@@ -203,6 +213,9 @@ func (c *client) Capabilities() refund.Capabilities {
 func (c *client) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
 	if err := c.caps.Check(req); err != nil {
 		return nil, err
+	}
+	if ctx == nil {
+		return nil, c.refuse(&req, refund.ErrInvalidRequest, errors.New("the context is nil; use context.Background()"))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, c.refuse(&req, refund.ErrUnavailable, err)

@@ -362,3 +362,21 @@ func TestAccountWithoutClient(t *testing.T) {
 		}
 	})
 }
+
+// TestMisuse: what was put together wrongly is refused at once, and never in the middle of a refund.
+func TestMisuse(t *testing.T) {
+	assert.Panics(t, func() { journal.New(nil, journal.Options{}) })
+	b := &bench{store: newFlaky()}
+	b.journal = journal.New(b.store, b.opts)
+	for name, r := range map[string]refund.Refunder{"nil": nil, "a nil pointer": (*fake)(nil)} {
+		_, err := b.journal.Wrap(r)
+		require.Error(t, err, name)
+	}
+	provider := &fake{}
+	client, err := b.journal.Wrap(provider)
+	require.NoError(t, err)
+	_, err = client.Refund(nil, request("k")) //nolint:staticcheck // that is the misuse
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+	assert.Zero(t, provider.sent())
+}
