@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -26,14 +26,59 @@ func (c *Client) CreateRefund(ctx context.Context, orderID string, req RefundReq
 		return nil, err
 	}
 	got, _, err := c.create(ctx, op, orderID, &req)
-	return got, err
+	if err != nil {
+		return nil, err
+	}
+	return got.native(), nil
 }
 
-func (c *Client) create(ctx context.Context, op *httpx.Op, orderID string, req *RefundRequest) (*Refund, *httpx.Result, error) {
-	return httpx.Fetch(ctx, op, httpx.Call{
+// create compares the response with the request: what it names must be the same, and what it does not name is not there.
+func (c *Client) create(ctx context.Context, op *httpx.Op, orderID string, req *RefundRequest) (*created, *httpx.Result, error) {
+	got, res, err := httpx.Fetch(ctx, op, httpx.Call{
 		Method: http.MethodPost, Path: []string{"v2", "payments", orderID, "refund"}, Body: req.wire(),
 		Effect: httpx.PaysOnce,
-	}, (*Refund).problem)
+	}, (*created).problem)
+	if err != nil {
+		return nil, nil, err
+	}
+	if got.RequestID != "" && string(got.RequestID) != req.RequestID ||
+		got.MerchantReference != "" && string(got.MerchantReference) != req.MerchantReference {
+		return nil, nil, res.Conflict("Afterpay answers with a refund of another key")
+	}
+	if got.Amount != nil {
+		switch amount := wire.Money(string(got.Amount.Amount), string(got.Amount.Currency)); amount {
+		case req.Amount:
+		case refund.Money{}:
+			return nil, nil, res.Unreadable("the amount cannot be read")
+		default:
+			return nil, nil, res.Conflict("Afterpay answers with a refund of another amount, %s: this key was used for it before", amount)
+		}
+	}
+	return got, res, nil
+}
+
+// VoidPayment gives up (part of) what was authorized and not captured, which no refund can reach:
+// POST /v2/payments/{orderId}/void. It goes behind a journal's back. The payment that it returns shows the void among its
+// events and among its refunds; Refunds leaves it out.
+//
+// RequestID makes it idempotent for up to 24 hours, so it is required, and a request whose response is lost is sent again
+// with it. What was captured already is CodePaymentCaptured, more than what is open CodeInvalidAmount.
+func (c *Client) VoidPayment(ctx context.Context, orderID string, req VoidRequest) (*Payment, error) {
+	op := c.http.Op("void payment", refund.Attempt{})
+	if err := checkOrderID(op, orderID); err != nil {
+		return nil, err
+	}
+	if err := req.check(op); err != nil {
+		return nil, err
+	}
+	got, res, err := httpx.Fetch(ctx, op, httpx.Call{
+		Method: http.MethodPost, Path: []string{"v2", "payments", orderID, "void"}, Body: req.wire(),
+		Effect: httpx.PaysOnce,
+	}, (*Payment).problem)
+	if err == nil && got.ID != orderID {
+		return nil, res.Conflict("Afterpay answers with another payment")
+	}
+	return got, err
 }
 
 // RetrievePayment reads a payment by Afterpay's order id: GET /v2/payments/{orderId}. Its Refunds are the only way to
@@ -43,29 +88,47 @@ func (c *Client) RetrievePayment(ctx context.Context, orderID string) (*Payment,
 	if err := checkOrderID(op, orderID); err != nil {
 		return nil, err
 	}
-	return c.payment(ctx, op, orderID)
+	got, _, err := c.payment(ctx, op, orderID)
+	return got, err
 }
 
 // RetrievePaymentByToken reads a payment by its checkout token: GET /v2/payments/token:{token}.
 func (c *Client) RetrievePaymentByToken(ctx context.Context, token string) (*Payment, error) {
 	op := c.http.Op("retrieve payment by token", refund.Attempt{})
-	if token == "" {
-		return nil, op.Invalid("token", "is empty; it is the checkout's token")
+	if err := checkToken(op, token); err != nil {
+		return nil, err
 	}
-	return c.payment(ctx, op, "token:"+token)
-}
-
-func (c *Client) payment(ctx context.Context, op *httpx.Op, id string) (*Payment, error) {
-	got, res, err := httpx.Fetch(ctx, op, httpx.Call{
-		Method: http.MethodGet, Path: []string{"v2", "payments", id}, Effect: httpx.Harmless,
-	}, (*Payment).problem)
+	got, res, err := c.retrieve(ctx, op, "token:"+token)
 	if err != nil {
 		return nil, err
 	}
-	if got.ID != id && !strings.HasPrefix(id, "token:") {
+	if got.Token != "" && got.Token != token {
 		return nil, res.Unreadable("the response is another payment")
 	}
 	return got, nil
+}
+
+func (c *Client) payment(ctx context.Context, op *httpx.Op, orderID string) (*Payment, *httpx.Result, error) {
+	got, res, err := c.retrieve(ctx, op, orderID)
+	if err == nil && got.ID != orderID {
+		return nil, nil, res.Unreadable("the response is another payment")
+	}
+	return got, res, err
+}
+
+// refunds reads a payment that shows its refunds: without their list they are not known, which is not the same as none.
+func (c *Client) refunds(ctx context.Context, op *httpx.Op, orderID string) (*Payment, error) {
+	got, res, err := c.payment(ctx, op, orderID)
+	if err == nil && got.Refunds == nil {
+		return nil, res.Unreadable("the payment shows no list of refunds")
+	}
+	return got, err
+}
+
+func (c *Client) retrieve(ctx context.Context, op *httpx.Op, id string) (*Payment, *httpx.Result, error) {
+	return httpx.Fetch(ctx, op, httpx.Call{
+		Method: http.MethodGet, Path: []string{"v2", "payments", id}, Effect: httpx.Harmless,
+	}, (*Payment).problem)
 }
 
 // ListPayments lists payments: GET /v2/payments. The sequence is lazy, can be ranged over again, and ends after its

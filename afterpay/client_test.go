@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -56,12 +57,22 @@ func TestWire(t *testing.T) {
 			_, err := c.CreateRefund(ctx, "100101768366", req)
 			return err
 		}},
+		{"void_payment", `{"id":"100101768366"}`, func(c *afterpay.Client) error {
+			_, err := c.VoidPayment(ctx, "100101768366", afterpay.VoidRequest{
+				RequestID: "void-1", Amount: refund.MustParseMoney("10.5", "AUD"), Reason: afterpay.VoidCancelledItems,
+			})
+			return err
+		}},
+		{"void_payment_all", `{"id":"100101768366"}`, func(c *afterpay.Client) error {
+			_, err := c.VoidPayment(ctx, "100101768366", afterpay.VoidRequest{RequestID: "void-1"})
+			return err
+		}},
 		{"retrieve_payment", `{"id":"100101768366"}`, func(c *afterpay.Client) error {
 			_, err := c.RetrievePayment(ctx, "100101768366")
 			return err
 		}},
 		{"retrieve_payment_by_token", `{"id":"100101768366"}`, func(c *afterpay.Client) error {
-			_, err := c.RetrievePaymentByToken(ctx, "002.5lolq/../x")
+			_, err := c.RetrievePaymentByToken(ctx, "002.5lolqagfb8v2j2r3")
 			return err
 		}},
 		{"list_payments", `{"results":[]}`, func(c *afterpay.Client) error {
@@ -106,6 +117,10 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 		"Amount ":                 func(r *afterpay.RefundRequest, _ *string) { r.Amount = refund.MustParseMoney("-10.00", "AUD") },
 		"Amount  ":                func(r *afterpay.RefundRequest, _ *string) { r.Amount = refund.MustParseMoney("0.00", "AUD") },
 		"RequestID ":              func(r *afterpay.RefundRequest, _ *string) { r.RequestID = long[:65] },
+		// encoding/json would make one text of all of these, and one refund of two.
+		"RequestID  ":              func(r *afterpay.RefundRequest, _ *string) { r.RequestID = "r-\xff" },
+		"MerchantReference ":       func(r *afterpay.RefundRequest, _ *string) { r.MerchantReference = "r-\xfe" },
+		"RefundMerchantReference ": func(r *afterpay.RefundRequest, _ *string) { r.RefundMerchantReference = "r-\xff" },
 	} {
 		req, id := nativeRequest(), "100101768366"
 		change(&req, &id)
@@ -120,14 +135,63 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 	}
 }
 
+func TestVoidPaymentChecksBeforeSending(t *testing.T) {
+	for field, change := range map[string]func(*afterpay.VoidRequest, *string){
+		"Order.ID":    func(_ *afterpay.VoidRequest, id *string) { *id = "x" },
+		"RequestID":   func(r *afterpay.VoidRequest, _ *string) { r.RequestID = "" },
+		"RequestID ":  func(r *afterpay.VoidRequest, _ *string) { r.RequestID = strings.Repeat("r", 65) },
+		"RequestID  ": func(r *afterpay.VoidRequest, _ *string) { r.RequestID = "r-\xff" },
+		"Amount":      func(r *afterpay.VoidRequest, _ *string) { r.Amount = refund.MustParseMoney("0.00", "AUD") },
+		"Amount ":     func(r *afterpay.VoidRequest, _ *string) { r.Amount = refund.MustParseMoney("-1.00", "AUD") },
+		"Reason":      func(r *afterpay.VoidRequest, _ *string) { r.Reason = "changed his mind" },
+	} {
+		req, id := afterpay.VoidRequest{RequestID: "void-1"}, "1"
+		change(&req, &id)
+		wire := &wiretest.Transport{Status: http.StatusCreated, Body: `{"id":"1"}`}
+		_, err := newClient(t, wire).VoidPayment(t.Context(), id, req)
+		var e *refund.Error
+		require.ErrorAs(t, err, &e, field)
+		assert.Equal(t, strings.TrimSpace(field), e.Field)
+		assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
+		assert.Empty(t, wire.Dumps)
+	}
+}
+
+// TestVoidPaymentResponses has the documented responses, and what says nothing.
+func TestVoidPaymentResponses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status  int
+		body    string
+		kind    refund.Kind
+		outcome refund.Outcome
+	}{
+		"unknown order":    {404, `{"errorCode":"not_found"}`, refund.ErrOrderNotFound, refund.OutcomeRejected},
+		"captured":         {410, `{"errorCode":"payment_captured"}`, refund.ErrNotRefundable, refund.OutcomeRejected},
+		"too much":         {422, `{"errorCode":"invalid_amount"}`, refund.ErrAmountExceeded, refund.OutcomeRejected},
+		"recorded in 2020": {500, `{"errorCode":"error"}`, refund.ErrUnavailable, refund.OutcomeUnknown},
+		"in flight":        {409, ``, refund.ErrInFlight, refund.OutcomeUnknown},
+		"another payment":  {201, `{"id":"2"}`, refund.ErrConflict, refund.OutcomeUnknown},
+		"no payment":       {201, `{}`, refund.ErrUnexpected, refund.OutcomeUnknown},
+		"a page":           {404, `<html>`, refund.ErrUnexpected, refund.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, &wiretest.Transport{Status: tt.status, Body: tt.body})
+				_, err := client.VoidPayment(t.Context(), "1", afterpay.VoidRequest{RequestID: "void-1"})
+				require.ErrorIs(t, err, tt.kind)
+				assert.Equal(t, tt.outcome, refund.OutcomeOf(err))
+			})
+		})
+	}
+}
+
 func TestReadsCheckBeforeSending(t *testing.T) {
 	wire := &wiretest.Transport{Status: http.StatusOK, Body: `{}`}
 	c := newClient(t, wire)
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
-		"RetrievePayment":        func() error { _, err := c.RetrievePayment(ctx, "x"); return err },
-		"RetrievePaymentByToken": func() error { _, err := c.RetrievePaymentByToken(ctx, ""); return err },
-		"GetRefund, order":       func() error { _, err := c.GetRefund(ctx, refund.Ref{ID: "1"}); return err },
+		"RetrievePayment":  func() error { _, err := c.RetrievePayment(ctx, "x"); return err },
+		"GetRefund, order": func() error { _, err := c.GetRefund(ctx, refund.Ref{ID: "1"}); return err },
 		"GetRefund, id": func() error {
 			_, err := c.GetRefund(ctx, refund.Ref{Order: refund.Order{ID: "1"}})
 			return err
@@ -135,6 +199,15 @@ func TestReadsCheckBeforeSending(t *testing.T) {
 		"Refunds": func() error { return drain(c.Refunds(ctx, refund.Query{})) },
 		"Limit":   func() error { return drain(c.ListPayments(ctx, afterpay.PaymentFilter{Limit: 251})) },
 		"Offset":  func() error { return drain(c.ListPayments(ctx, afterpay.PaymentFilter{Offset: -1})) },
+		"IDs":     func() error { return drain(c.ListPayments(ctx, afterpay.PaymentFilter{IDs: []string{"1", "\xff"}})) },
+		"Tokens":  func() error { return drain(c.ListPayments(ctx, afterpay.PaymentFilter{Tokens: []string{"\xff"}})) },
+		"MerchantReferences": func() error {
+			return drain(c.ListPayments(ctx, afterpay.PaymentFilter{MerchantReferences: []string{"\xff"}}))
+		},
+		"Statuses": func() error {
+			return drain(c.ListPayments(ctx, afterpay.PaymentFilter{Statuses: []afterpay.PaymentStatus{"\xff"}}))
+		},
+		"OrderBy": func() error { return drain(c.ListPayments(ctx, afterpay.PaymentFilter{OrderBy: "\xff"})) },
 		"cursor": func() error {
 			return drain(c.ListPayments(ctx, afterpay.PaymentFilter{Offset: 1, IncludeNextLink: true}))
 		},
@@ -142,6 +215,11 @@ func TestReadsCheckBeforeSending(t *testing.T) {
 		err := call()
 		require.ErrorIs(t, err, refund.ErrInvalidRequest, name)
 		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err), name)
+	}
+	for _, token := range []string{"", ".", "..", "a b", "a/b", `a\b`, "a?b", "a#b", "a%2F", "a\nb", "é", "\xff", strings.Repeat("t", 257)} {
+		_, err := c.RetrievePaymentByToken(ctx, token)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest, "token %q", token)
+		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 	}
 	_, err := c.Resolve(ctx, refund.Attempt{})
 	require.ErrorIs(t, err, refund.ErrInvalidRequest)
@@ -262,7 +340,7 @@ func TestTokenSource(t *testing.T) {
 	down := errors.New("token endpoint is down")
 	_, err := with(func(context.Context) (string, error) { return "", down }).Refund(t.Context(), request)
 	require.ErrorIs(t, err, down)
-	require.ErrorIs(t, err, refund.ErrUnauthorized)
+	require.ErrorIs(t, err, refund.ErrUnavailable, "nobody refused the credentials")
 	assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 	assert.Empty(t, sim.Ledger(order))
 

@@ -26,6 +26,7 @@ const (
 	keyMargin = time.Hour
 
 	maxOrderID         = 64
+	maxToken           = 256
 	maxReference       = 64  // refund object page; 85 elsewhere
 	maxRefundReference = 128 // Create Refund page
 
@@ -66,14 +67,10 @@ type Config struct {
 	EnforceWindow bool
 }
 
-// TokenSource supplies OAuth2 access tokens. Safe for concurrent use; it caches and renews tokens itself.
+// TokenSource supplies OAuth2 access tokens. Safe for concurrent use; it caches and renews tokens itself. NewTokenSource
+// makes one; one of your own is for tokens that a service of yours keeps.
 //
-// Afterpay's token endpoints are https://merchant-auth.afterpay.com/v2/oauth2/token and
-// https://merchant-auth-sandbox.afterpay.com/v2/oauth2/token, the scope is merchant_api_v2. With
-// golang.org/x/oauth2/clientcredentials (src := config.TokenSource(ctx)) the adapter is:
-//
-//	type tokens struct{ src oauth2.TokenSource }
-//	func (t tokens) Token(context.Context) (string, error) { tok, err := t.src.Token(); if err != nil { return "", err }; return tok.AccessToken, nil }
+// An error of it that is a *refund.Error keeps its kind, any other is ErrUnavailable: nothing is sent then.
 type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
@@ -122,6 +119,10 @@ func New(cfg Config) (*Client, error) {
 	c.caps = c.Capabilities()
 	return c, nil
 }
+
+// CloseIdleConnections closes the connections that the client keeps for later calls, unless Options.Transport is the
+// caller's own. The client stays usable.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func baseURL(e Environment) string {
 	if e == Sandbox {

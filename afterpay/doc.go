@@ -13,7 +13,8 @@
 //
 // # Which words move money
 //
-// CreateRefund and the common Refund pay the shopper. Everything else only reads.
+// CreateRefund and the common Refund pay the shopper; Resolve may send the same refund again while Afterpay keeps its key.
+// VoidPayment gives up money that was authorized and not captured. Everything else only reads.
 //
 // # Sources
 //
@@ -33,6 +34,10 @@
 //   - a key is good for a repeat for 23 hours, one less than the shorter of two documented figures;
 //   - every documented 4xx status, and 403, with Afterpay's own error object is a definite refusal, even with an errorCode
 //     that is not documented; without the object, with 409 and with all other statuses the outcome is unknown;
-//   - a response without refundId, or one that names another requestId, merchantReference or amount, does not say that
-//     the refund was made.
+//   - a response without refundId, or one that names another requestId, merchantReference or amount, or an amount that
+//     cannot be read, does not say that the refund was made;
+//   - an order's refund without any reference may be any refund of its amount, and of any amount if it states none;
+//   - a checkout token is visible ASCII without / \ ? # and %, at most 256;
+//   - the token endpoint refuses credentials with 400 or 401 and OAuth 2's invalid_client (its errors are not documented),
+//     answers within 30 s, and gives tokens that are good until 5 minutes before they expire.
 package afterpay

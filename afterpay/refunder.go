@@ -83,14 +83,10 @@ func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) 
 	if err != nil {
 		return nil, err
 	}
-	got := common(op, req.Order, answer)
+	got := common(op, req.Order, string(answer.RefundID), answer.RefundedAt)
 	got.IdempotencyKey, got.Raw = req.IdempotencyKey, res.Body
-	if answer.RequestID != "" && answer.RequestID != native.RequestID ||
-		answer.MerchantReference != "" && answer.MerchantReference != native.MerchantReference {
-		return nil, res.Conflict("Afterpay answers with a refund of another key")
-	}
-	if answer.Amount != nil && got.Amount != req.Amount {
-		return nil, res.Conflict("Afterpay answers with a refund of another amount, %s: this key was used for it before", got.Amount)
+	if answer.Amount != nil {
+		got.Amount = req.Amount // compared by create
 	}
 	return got, nil
 }
@@ -101,7 +97,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	if _, err := c.native(op); err != nil {
 		return seen, err
 	}
-	p, err := c.payment(ctx, op, req.Order.ID)
+	p, _, err := c.payment(ctx, op, req.Order.ID)
 	if err != nil {
 		return seen, err
 	}
@@ -110,21 +106,25 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	}
 	id := requestID(req.IdempotencyKey)
 	for i := range p.Refunds {
-		switch r := &p.Refunds[i]; {
+		r := &p.Refunds[i]
+		amount := r.Amount.Common()
+		switch {
 		case r.MerchantReference != req.IdempotencyKey && r.RequestID != id:
 			// Whether the payment shows the references of every refund is specified, but was never seen: one without
-			// them could be this one.
-			if r.MerchantReference == "" && r.RequestID == "" && r.Amount.Common() == req.Amount && !p.voided(r) {
-				seen.Doubt = "the payment shows a refund of this amount without any reference: it may be this one"
+			// them could be this one, unless it states another amount.
+			if r.MerchantReference == "" && r.RequestID == "" && (amount == req.Amount || amount == refund.Money{}) && !p.voided(r) {
+				seen.Doubt = "the payment shows a refund without any reference, and not of another amount: it may be this one"
 			}
-		case r.RequestID != "" && r.RequestID != id:
-			seen.Clash = "the payment shows a refund with the key as its reference, but with another requestId"
+		case r.RequestID != "" && r.RequestID != id, r.MerchantReference != "" && r.MerchantReference != req.IdempotencyKey:
+			seen.Clash = "the payment shows a refund whose reference is of one key and whose requestId is of another"
 		case seen.Refund != nil:
 			seen.Clash = "the payment shows more than one refund with the key"
-		case r.Amount != nil && r.Amount.Common() != req.Amount:
+		case r.Amount != nil && amount == refund.Money{}:
+			seen.Clash = "the payment shows a refund with the key, of an amount that cannot be read"
+		case r.Amount != nil && amount != req.Amount:
 			seen.Clash = "the payment shows a refund of another amount with the key"
 		default:
-			seen.Refund = common(op, req.Order, r)
+			seen.Refund = shown(op, req.Order, r)
 			seen.Refund.IdempotencyKey = req.IdempotencyKey
 		}
 	}
@@ -140,13 +140,13 @@ func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund,
 	if ref.ID == "" {
 		return nil, op.Invalid("ID", "is empty; it is the refundId of the refund")
 	}
-	p, err := c.payment(ctx, op, ref.Order.ID)
+	p, err := c.refunds(ctx, op, ref.Order.ID)
 	if err != nil {
 		return nil, err
 	}
 	for i := range p.Refunds {
 		if p.Refunds[i].RefundID == ref.ID {
-			return common(op, ref.Order, &p.Refunds[i]), nil
+			return shown(op, ref.Order, &p.Refunds[i]), nil
 		}
 	}
 	return nil, op.Absent("the payment shows no such refund; a new one may take some seconds to appear")
@@ -160,14 +160,14 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 		return httpx.Failed[*refund.Refund](err)
 	}
 	return httpx.Select(q, httpx.Items(func() ([]*refund.Refund, error) {
-		p, err := c.payment(ctx, op, q.Order.ID)
+		p, err := c.refunds(ctx, op, q.Order.ID)
 		if err != nil {
 			return nil, err
 		}
 		var refunds []*refund.Refund
 		for i := range p.Refunds {
 			if r := &p.Refunds[i]; !p.voided(r) {
-				refunds = append(refunds, common(op, q.Order, r))
+				refunds = append(refunds, shown(op, q.Order, r))
 			}
 		}
 		return refunds, nil
@@ -194,7 +194,7 @@ func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	var e *refund.Error
 	errors.As(err, &e)
 	switch {
-	case e.Kind == refund.ErrConflict, e.HTTPStatus == http.StatusNotFound,
+	case e.HTTPStatus/100 == 2, e.HTTPStatus == http.StatusNotFound, // a success that does not show this refund
 		e.HTTPStatus == http.StatusPreconditionFailed, e.HTTPStatus == http.StatusUnprocessableEntity:
 		op.Attempt = e.Attempt
 		return decide.Resolve(ctx, op, c.look)
@@ -202,16 +202,37 @@ func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	return refund.Resolution{}, op.Unresolved(err) // also while Afterpay is still processing it: its Attempt is younger than a
 }
 
-// common converts a refund of an order. A merchantReference that goes with another requestId is no key of this module.
-func common(op *httpx.Op, order refund.Order, r *Refund) *refund.Refund {
-	key := r.MerchantReference
-	if r.RequestID != "" && r.RequestID != requestID(key) {
-		key = ""
+// shown converts a refund that a payment shows. Others refund the same orders: a merchantReference that no key of this
+// module can be, or that goes with another requestId, is none.
+func shown(op *httpx.Op, order refund.Order, r *Refund) *refund.Refund {
+	got := common(op, order, r.RefundID, r.RefundedAt)
+	got.Amount = r.Amount.Common()
+	if isKey(r.MerchantReference) && (r.RequestID == "" || r.RequestID == requestID(r.MerchantReference)) {
+		got.IdempotencyKey = r.MerchantReference
 	}
+	return got
+}
+
+// common makes a refund of the common language, without key and amount.
+func common(op *httpx.Op, order refund.Order, id string, refundedAt Time) *refund.Refund {
 	return &refund.Refund{
-		ID: r.RefundID, IdempotencyKey: key, Provider: op.Provider, Account: op.Account, Order: order,
-		Amount:    r.Amount.Common(),
+		ID: id, Provider: op.Provider, Account: op.Account, Order: order,
 		Status:    refund.StatusSucceeded, // there are no others: 201 means that it was carried out
-		CreatedAt: r.RefundedAt.Time,
+		CreatedAt: refundedAt.Time,
 	}
+}
+
+// isKey reports whether s has the form of an idempotency key, see refund.Request.
+func isKey(s string) bool {
+	if s == "" || len(s) > refund.MaxKeyLength {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -1,7 +1,10 @@
 package afterpay_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,6 +245,16 @@ func TestResolveReads(t *testing.T) {
 		"an entry of the amount that is a void":      {`[{"refundId":"9",` + bare + `}]`, `{"id":"9","type":"VOIDED"}`, refund.VerdictNotApplied},
 		"two refunds of the key":                     {`[{"refundId":"8",` + ours + `},{"refundId":"9",` + ours + `}]`, ``, refund.VerdictUndetermined},
 		"the key on another amount":                  {`[{"refundId":"9","merchantReference":"k","amount":{"amount":"9.00","currency":"AUD"}}]`, ``, refund.VerdictUndetermined},
+		"the refund by numbers":                      {`[{"refundId":9,` + key + `,"merchantReference":"k","amount":{"amount":10,"currency":"AUD"}}]`, ``, refund.VerdictApplied},
+		"the refund beside one without an amount":    {`[{"refundId":"8",` + other + `},{"refundId":"9",` + ours + `},{"refundId":"7","amount":{}}]`, ``, refund.VerdictApplied},
+		"the key on an amount that cannot be read":   {`[{"refundId":"9","merchantReference":"k","amount":{"amount":{},"currency":"AUD"}}]`, ``, refund.VerdictUndetermined},
+		"the key on an amount that is no object":     {`[{"refundId":"9",` + key + `,"amount":10}]`, ``, refund.VerdictUndetermined},
+		"no key on an amount that cannot be read":    {`[{"refundId":"9","amount":"ten"}]`, ``, refund.VerdictUndetermined},
+		"no key and no amount":                       {`[{"refundId":"9"}]`, ``, refund.VerdictUndetermined},
+		"no key and another amount":                  {`[{"refundId":"9","amount":{"amount":"9.00","currency":"AUD"}}]`, ``, refund.VerdictNotApplied},
+		"an entry that says nothing":                 {`[null]`, ``, refund.VerdictUndetermined},
+		"an entry without an id beside such a void":  {`[{` + bare + `}]`, `{"type":"VOIDED"}`, refund.VerdictUndetermined},
+		"the requestId on somebody else's reference": {`[{"refundId":"9",` + key + `,"merchantReference":"k2"}]`, ``, refund.VerdictUndetermined},
 		"the reference on somebody else's requestId": {`[{"refundId":"9","requestId":"r",` + ours + `}]`, ``, refund.VerdictUndetermined},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,6 +291,102 @@ func TestForeignRefundsHaveNoKey(t *testing.T) {
 		keys = append(keys, r.IdempotencyKey)
 	}
 	assert.Equal(t, []string{"", "k"}, keys)
+}
+
+// TestKeyOfForeignRefunds: a reference that is none of our keys is none, wherever it is read.
+func TestKeyOfForeignRefunds(t *testing.T) {
+	id := wire.UUID("afterpay", "k")
+	for name, tt := range map[string]struct{ members, key string }{
+		"ours":                        {`"requestId":"` + id + `","merchantReference":"k"`, "k"},
+		"ours, without a requestId":   {`"merchantReference":"k"`, "k"},
+		"another's requestId":         {`"requestId":"r","merchantReference":"k"`, ""},
+		"our requestId, another's":    {`"requestId":"` + id + `","merchantReference":"k2"`, ""},
+		"a requestId alone":           {`"requestId":"` + id + `"`, ""},
+		"a reference that is no key":  {`"merchantReference":"foreign ref"`, ""},
+		"a reference beyond ASCII":    {`"merchantReference":"ré"`, ""},
+		"a reference of 65":           {`"merchantReference":"` + strings.Repeat("k", 65) + `"`, ""},
+		"a reference that is a list":  {`"merchantReference":["k"]`, ""},
+		"an empty one":                {`"merchantReference":""`, ""},
+		"no reference":                {`"refundMerchantReference":"k"`, ""},
+		"a reference that is numeric": {`"merchantReference":17`, "17"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: `{"id":"1","refunds":[{"refundId":"9",` + tt.members + `}]}`})
+			got, err := client.GetRefund(t.Context(), refund.Ref{Order: refund.Order{ID: "1"}, ID: "9"})
+			require.NoError(t, err)
+			assert.Equal(t, tt.key, got.IdempotencyKey)
+			for r, err := range client.Refunds(t.Context(), refund.Query{Order: refund.Order{ID: "1"}}) {
+				require.NoError(t, err)
+				assert.Equal(t, tt.key, r.IdempotencyKey)
+			}
+		})
+	}
+}
+
+// TestUnrelatedMembersHideNothing: whatever cannot be read in a payment, its refunds are shown.
+func TestUnrelatedMembersHideNothing(t *testing.T) {
+	for _, odd := range []string{`null`, `{}`, `[]`, `5`, `1e999`, `"ten"`, `true`, `{"amount":{},"currency":[]}`, `{"amount":"ten","currency":"AUD"}`, `[5]`, `[{"id":{},"amount":5}]`} {
+		t.Run(odd, func(t *testing.T) {
+			var body strings.Builder
+			body.WriteString(`{"id":1,"refunds":[{"refundId":1934419,"refundedAt":` + odd + `,"merchantReference":"k","refundMerchantReference":` + odd +
+				`,"amount":{"amount":"10.00","currency":"AUD"}},{"refundId":"8","amount":` + odd + `}]`)
+			for _, member := range []string{
+				"token", "status", "created", "originalAmount", "openToCaptureAmount", "paymentState", "merchantReference", "events", "orderDetails", "agreements",
+			} {
+				fmt.Fprintf(&body, `,%q:%s`, member, odd)
+			}
+			body.WriteString(`}`)
+			client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body.String()})
+			var all []*refund.Refund
+			for r, err := range client.Refunds(t.Context(), refund.Query{Order: refund.Order{ID: "1"}}) {
+				require.NoError(t, err)
+				all = append(all, r)
+			}
+			require.Len(t, all, 2)
+			assert.Equal(t, "1934419", all[0].ID)
+			assert.Equal(t, "k", all[0].IdempotencyKey)
+			assert.Equal(t, refund.MustParseMoney("10.00", "AUD"), all[0].Amount)
+			assert.Equal(t, refund.Money{}, all[1].Amount)
+			got, err := client.GetRefund(t.Context(), refund.Ref{Order: refund.Order{ID: "1"}, ID: "1934419"})
+			require.NoError(t, err)
+			assert.Equal(t, all[0], got)
+		})
+	}
+}
+
+// TestNoListIsNotNone: a payment without its refunds, or with refunds that are none, shows nothing.
+func TestNoListIsNotNone(t *testing.T) {
+	for _, refunds := range []string{``, `,"refunds":null`, `,"refunds":{}`, `,"refunds":"none"`, `,"refunds":[5]`, `,"refunds":["1"]`, `,"refunds":[[]]`} {
+		client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: `{"id":"1"` + refunds + `}`})
+		require.ErrorIs(t, drain(client.Refunds(t.Context(), refund.Query{Order: refund.Order{ID: "1"}})), refund.ErrUnexpected, refunds)
+		_, err := client.GetRefund(t.Context(), refund.Ref{Order: refund.Order{ID: "1"}, ID: "9"})
+		require.ErrorIs(t, err, refund.ErrUnexpected, refunds)
+	}
+	for _, results := range []string{`{}`, `{"results":null}`, `{"results":[null]}`, `{"results":[5]}`} {
+		client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: results})
+		require.ErrorIs(t, drain(client.ListPayments(t.Context(), afterpay.PaymentFilter{})), refund.ErrUnexpected, results)
+	}
+}
+
+// TestSimulatorTakesWhatWasRecorded sends a refund as solidus_afterpay recorded one that the real sandbox made
+// (credit/valid), User-Agent included.
+func TestSimulatorTakesWhatWasRecorded(t *testing.T) {
+	sim := afterpaytest.NewIn("USD")
+	order := sim.AddOrder(refund.MustParseMoney("20.00", "USD"))
+	send := func(agent string) int {
+		body := `{"requestId":null,"merchantReference":null,"refundMerchantReference":null,"amount":{"amount":"10.0","currency":"USD"}}`
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/payments/"+order.ID+"/refund", strings.NewReader(body))
+		req.SetBasicAuth(afterpaytest.MerchantID, afterpaytest.SecretKey)
+		req.Header = http.Header{
+			"Authorization": req.Header["Authorization"], "Content-Type": {"application/json"}, "Accept": {"*/*"}, "User-Agent": {agent},
+		}
+		got := httptest.NewRecorder()
+		sim.ServeHTTP(got, req)
+		return got.Code
+	}
+	assert.Equal(t, http.StatusCreated, send("SolidusAfterpay/0.0.1 (Solidus/3.0.1; Ruby/2.6.6; Merchant/100101481) https://"))
+	assert.Equal(t, http.StatusForbidden, send(""), "it is mandatory")
+	assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, sim.Ledger(order))
 }
 
 func TestWindow(t *testing.T) {
@@ -357,4 +466,21 @@ func TestRefundsLeavesVoidsOut(t *testing.T) {
 	assert.Len(t, p.Refunds, 2)
 	_, err = s.client.GetRefund(t.Context(), refund.Ref{Order: s.order, ID: "none"})
 	require.ErrorIs(t, err, refund.ErrOrderNotFound)
+}
+
+// TestResolveReadsAfterAnUnreadableRepeat: a success that does not show the refund says no more than none.
+func TestResolveReadsAfterAnUnreadableRepeat(t *testing.T) {
+	client := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		wire := &wiretest.Transport{Status: http.StatusCreated, Body: `{"refundId":"9","amount":{}}`}
+		if req.Method == http.MethodGet {
+			wire = &wiretest.Transport{Status: http.StatusOK, Body: `{"id":"1","refunds":[{"refundId":"9","merchantReference":"k"}]}`}
+		}
+		return wire.RoundTrip(req)
+	}))
+	got, err := client.Resolve(t.Context(), refund.Attempt{
+		Request:   refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD")},
+		FirstSent: time.Now().Add(-time.Hour), LastSent: time.Now().Add(-time.Hour), Tries: 1,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, refund.VerdictApplied, got.Verdict)
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/httpx"
@@ -14,9 +16,18 @@ import (
 
 // Money is an amount as Afterpay states it: the digits of major units, and an ISO 4217 code (Money object pages).
 type Money struct {
-	// Amount arrives as a string, as documented, or as a number. Empty if it is missing.
-	Amount   json.Number `json:"amount"`
-	Currency string      `json:"currency"`
+	Amount   string `json:"amount"` // empty if it is missing or cannot be read
+	Currency string `json:"currency"`
+}
+
+// UnmarshalJSON never fails, because the amount of one thing must not hide another. The digits may arrive as a number.
+func (m *Money) UnmarshalJSON(data []byte) error {
+	*m = Money{}
+	var got wireMoney
+	if json.Unmarshal(data, &got) == nil {
+		*m = Money{Amount: string(got.Amount), Currency: string(got.Currency)}
+	}
+	return nil
 }
 
 // Common converts to the common language; the zero Money if m is nil, states no amount, or one that does not fit.
@@ -24,7 +35,7 @@ func (m *Money) Common() refund.Money {
 	if m == nil {
 		return refund.Money{}
 	}
-	return wire.Money(m.Amount.String(), m.Currency)
+	return wire.Money(m.Amount, m.Currency)
 }
 
 // Time is a date of Afterpay's: ISO 8601 in UTC. One that cannot be read is the zero time, never a failure: the rest
@@ -37,14 +48,24 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// text is a JSON string, or the digits of a number, such as an id that arrives as either. Anything else is "".
+type text string
+
+// UnmarshalJSON never fails.
+func (t *text) UnmarshalJSON(data []byte) error {
+	*t = text(wire.Text(data))
+	return nil
+}
+
 // RefundRequest is the body of Create Refund.
 type RefundRequest struct {
 	// RequestID and MerchantReference, unique for each refund, make the call idempotent, but only together. At most 64
-	// characters (two of the provider's pages differ, 64 is allowed by both). Required.
+	// bytes (two of the provider's pages differ, 64 is allowed by both; they say characters, which bytes never fall short
+	// of). Required.
 	RequestID, MerchantReference string
 	// Amount is greater than zero, in the order's currency. Required.
 	Amount refund.Money
-	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. At most 128 characters.
+	// RefundMerchantReference is shown as "Payment Event ID" in the settlement file. At most 128 bytes.
 	RefundMerchantReference string
 }
 
@@ -62,7 +83,10 @@ func (r *RefundRequest) check(op *httpx.Op) error {
 			return op.Invalid(f.name, "is empty; requestId and merchantReference make the refund idempotent, but only together")
 		}
 		if len(f.value) > f.limit {
-			return op.Invalid(f.name, "has %d characters; %d are allowed", len(f.value), f.limit)
+			return op.Invalid(f.name, "has %d bytes; %d are allowed", len(f.value), f.limit)
+		}
+		if err := op.CheckText(f.name, f.value); err != nil {
+			return err
 		}
 	}
 	if r.Amount.Sign() <= 0 {
@@ -74,12 +98,9 @@ func (r *RefundRequest) check(op *httpx.Op) error {
 // wireRefund is the body of Create Refund as it is sent: the amount is a string with the currency's decimals, which are
 // two for all of Afterpay's.
 type wireRefund struct {
-	RequestID         string `json:"requestId"`
-	MerchantReference string `json:"merchantReference"`
-	Amount            struct {
-		Amount   string `json:"amount"`
-		Currency string `json:"currency"`
-	} `json:"amount"`
+	RequestID               string `json:"requestId"`
+	MerchantReference       string `json:"merchantReference"`
+	Amount                  Money  `json:"amount"`
 	RefundMerchantReference string `json:"refundMerchantReference,omitempty"`
 }
 
@@ -87,7 +108,54 @@ func (r *RefundRequest) wire() *wireRefund {
 	w := &wireRefund{
 		RequestID: r.RequestID, MerchantReference: r.MerchantReference, RefundMerchantReference: r.RefundMerchantReference,
 	}
-	w.Amount.Amount, w.Amount.Currency = r.Amount.Amount(), r.Amount.Currency()
+	w.Amount = Money{r.Amount.Amount(), r.Amount.Currency()}
+	return w
+}
+
+// VoidReason is why a payment is voided.
+type VoidReason string
+
+// The documented reasons.
+const (
+	VoidCancelledItems   VoidReason = "cancelledItems"
+	VoidAmountAdjustment VoidReason = "amountAdjustment"
+)
+
+// VoidRequest is the body of Void.
+type VoidRequest struct {
+	// RequestID, unique for each void, makes the call idempotent. At most 64 bytes. Required.
+	RequestID string
+	// Amount is how much. The zero Money means all that is open.
+	Amount refund.Money
+	// Reason may be empty.
+	Reason VoidReason
+}
+
+func (r *VoidRequest) check(op *httpx.Op) error {
+	switch {
+	case r.RequestID == "":
+		return op.Invalid("RequestID", "is empty; it makes the void idempotent")
+	case len(r.RequestID) > maxReference:
+		return op.Invalid("RequestID", "has %d bytes; %d are allowed", len(r.RequestID), maxReference)
+	case r.Amount != refund.Money{} && r.Amount.Sign() <= 0:
+		return op.Invalid("Amount", "is %s; it must be greater than zero, or unset for all that is open", r.Amount)
+	case r.Reason != "" && r.Reason != VoidCancelledItems && r.Reason != VoidAmountAdjustment:
+		return op.Invalid("Reason", "must be %s, %s or empty", VoidCancelledItems, VoidAmountAdjustment)
+	}
+	return op.CheckText("RequestID", r.RequestID)
+}
+
+type wireVoid struct {
+	RequestID string     `json:"requestId"`
+	Amount    *Money     `json:"amount,omitempty"`
+	Reason    VoidReason `json:"reason,omitempty"`
+}
+
+func (r *VoidRequest) wire() *wireVoid {
+	w := &wireVoid{RequestID: r.RequestID, Reason: r.Reason}
+	if r.Amount != (refund.Money{}) {
+		w.Amount = &Money{r.Amount.Amount(), r.Amount.Currency()}
+	}
 	return w
 }
 
@@ -102,11 +170,61 @@ type Refund struct {
 	RefundMerchantReference string `json:"refundMerchantReference"`
 }
 
-func (r *Refund) problem() string {
+// UnmarshalJSON fails only if data is no object: a member that cannot be read is the zero value, which for Amount is not nil.
+func (r *Refund) UnmarshalJSON(data []byte) error {
+	var got struct {
+		refundBody
+		Amount *Money `json:"amount"`
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+	}
+	*r = got.refund(got.Amount)
+	return nil
+}
+
+// refundBody is what every form of a refund has in common.
+type refundBody struct {
+	RefundID                text `json:"refundId"`
+	RefundedAt              Time `json:"refundedAt"`
+	RequestID               text `json:"requestId"`
+	MerchantReference       text `json:"merchantReference"`
+	RefundMerchantReference text `json:"refundMerchantReference"`
+}
+
+func (b *refundBody) refund(amount *Money) Refund {
+	return Refund{
+		RefundID: string(b.RefundID), RefundedAt: b.RefundedAt, RequestID: string(b.RequestID), Amount: amount,
+		MerchantReference: string(b.MerchantReference), RefundMerchantReference: string(b.RefundMerchantReference),
+	}
+}
+
+// created is the response to Create Refund. It is read in one go, without a method that would parse its amount by itself.
+type created struct {
+	refundBody
+	Amount *wireMoney `json:"amount"`
+}
+
+func (r *created) problem() string {
 	if r.RefundID == "" {
 		return "the response has no refundId"
 	}
 	return ""
+}
+
+// native is the response as a caller of CreateRefund gets it.
+func (r *created) native() *Refund {
+	var amount *Money
+	if r.Amount != nil {
+		amount = &Money{Amount: string(r.Amount.Amount), Currency: string(r.Amount.Currency)}
+	}
+	got := r.refund(amount)
+	return &got
+}
+
+type wireMoney struct {
+	Amount   text `json:"amount"`
+	Currency text `json:"currency"`
 }
 
 // PaymentStatus is whether a payment was approved. Open: new values are kept verbatim.
@@ -160,6 +278,34 @@ type Payment struct {
 	OrderDetails        json.RawMessage `json:"orderDetails"` // holds personal data
 }
 
+// UnmarshalJSON fails only if data is no object or its refunds are no list of objects: whatever else cannot be read is the
+// zero value, because it must not hide the refunds.
+func (p *Payment) UnmarshalJSON(data []byte) error {
+	var got struct {
+		ID                  text            `json:"id"`
+		Token               text            `json:"token"`
+		Status              text            `json:"status"`
+		Created             Time            `json:"created"`
+		OriginalAmount      *Money          `json:"originalAmount"`
+		OpenToCaptureAmount *Money          `json:"openToCaptureAmount"`
+		PaymentState        text            `json:"paymentState"`
+		MerchantReference   text            `json:"merchantReference"`
+		Refunds             []Refund        `json:"refunds"`
+		Events              events          `json:"events"`
+		OrderDetails        json.RawMessage `json:"orderDetails"`
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+	}
+	*p = Payment{
+		ID: string(got.ID), Token: string(got.Token), Status: PaymentStatus(got.Status), Created: got.Created,
+		OriginalAmount: got.OriginalAmount, OpenToCaptureAmount: got.OpenToCaptureAmount,
+		PaymentState: PaymentState(got.PaymentState), MerchantReference: string(got.MerchantReference),
+		Refunds: got.Refunds, Events: got.Events, OrderDetails: got.OrderDetails,
+	}
+	return nil
+}
+
 func (p *Payment) problem() string {
 	if p.ID == "" {
 		return "the response has no id"
@@ -171,7 +317,7 @@ func (p *Payment) problem() string {
 // solidus_afterpay).
 func (p *Payment) voided(r *Refund) bool {
 	for i := range p.Events {
-		if p.Events[i].Type == EventVoided && p.Events[i].ID == r.RefundID {
+		if p.Events[i].Type == EventVoided && p.Events[i].ID == r.RefundID && r.RefundID != "" {
 			return true
 		}
 	}
@@ -186,6 +332,38 @@ type Event struct {
 	Type                          EventType `json:"type"`
 	Amount                        *Money    `json:"amount"`
 	PaymentEventMerchantReference string    `json:"paymentEventMerchantReference"`
+}
+
+// UnmarshalJSON never fails: what cannot be read is the zero value.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	*e = Event{}
+	var got struct {
+		ID                            text   `json:"id"`
+		Created                       Time   `json:"created"`
+		Expires                       *Time  `json:"expires"`
+		Type                          text   `json:"type"`
+		Amount                        *Money `json:"amount"`
+		PaymentEventMerchantReference text   `json:"paymentEventMerchantReference"`
+	}
+	if json.Unmarshal(data, &got) == nil {
+		*e = Event{
+			ID: string(got.ID), Created: got.Created, Expires: got.Expires, Type: EventType(got.Type), Amount: got.Amount,
+			PaymentEventMerchantReference: string(got.PaymentEventMerchantReference),
+		}
+	}
+	return nil
+}
+
+// events are none if they are no list: only voids are told from them.
+type events []Event
+
+// UnmarshalJSON never fails.
+func (e *events) UnmarshalJSON(data []byte) error {
+	var got []Event
+	if json.Unmarshal(data, &got) == nil {
+		*e = got
+	}
+	return nil
 }
 
 // PaymentFilter selects payments. The zero value selects all, newest first.
@@ -211,6 +389,17 @@ func (f *PaymentFilter) check(op *httpx.Op) error {
 		return op.Invalid("Offset", "is negative")
 	case f.Offset > 0 && f.IncludeNextLink:
 		return op.Invalid("Offset", "does not go with IncludeNextLink, which pages by cursor")
+	}
+	texts := map[string][]string{"IDs": f.IDs, "Tokens": f.Tokens, "MerchantReferences": f.MerchantReferences, "OrderBy": {f.OrderBy}}
+	for _, status := range f.Statuses {
+		texts["Statuses"] = append(texts["Statuses"], string(status))
+	}
+	for field, values := range texts {
+		for _, value := range values {
+			if err := op.CheckText(field, value); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -258,7 +447,12 @@ type paymentList struct {
 	Results      []*Payment `json:"results"`
 }
 
-func (*paymentList) problem() string { return "" }
+func (l *paymentList) problem() string {
+	if l.Results == nil || slices.Contains(l.Results, nil) {
+		return "the response has no list of payments"
+	}
+	return ""
+}
 
 // checkOrder checks an order of the common language.
 func checkOrder(op *httpx.Op, order refund.Order) error {
@@ -280,6 +474,19 @@ func checkOrderID(op *httpx.Op, id string) error {
 		if id[i] < '0' || id[i] > '9' {
 			return op.Invalid("Order.ID", "has a character at position %d that is no digit; Afterpay's ids are digits only", i)
 		}
+	}
+	return nil
+}
+
+// checkToken checks a checkout token, which stands in a path.
+func checkToken(op *httpx.Op, token string) error {
+	switch {
+	case token == "":
+		return op.Invalid("token", "is empty; it is the checkout's token")
+	case len(token) > maxToken:
+		return op.Invalid("token", "has %d characters; %d are allowed", len(token), maxToken)
+	case !httpx.VisibleASCII(token), strings.ContainsAny(token, `/\?#%`), strings.Trim(token, ".") == "":
+		return op.Invalid("token", `has a space, a character beyond ASCII or one of / \ ? # %%, or is dots only; a token has none of these`)
 	}
 	return nil
 }

@@ -48,6 +48,10 @@ func TestDecodeRefund(t *testing.T) {
 		"amount with binary noise":   {body: `{"refundId":"7","amount":{"amount":10.000000000000002,"currency":"USD"}}`, id: "7", amount: "10.00 USD"},
 		"amount that is none":        {body: `{"refundId":"7","amount":{"amount":"ten","currency":"USD"}}`, unreadable: true},
 		"amount of absurd size":      {body: `{"refundId":"7","amount":{"amount":"1e2000000","currency":"USD"}}`, unreadable: true},
+		"amount that is no object":   {body: `{"refundId":"7","amount":10}`, unreadable: true},
+		"amount that is empty":       {body: `{"refundId":"7","amount":{}}`, unreadable: true},
+		"refundId as a number":       {body: `{"refundId":1934419,"merchantReference":"k"}`, id: "1934419", amount: "no amount"},
+		"refundId as an object":      {body: `{"refundId":{}}`, unreadable: true},
 		"no refundId":                {body: `{"amount":{"amount":"10.00","currency":"USD"}}`, unreadable: true},
 		"empty body":                 {body: ``, unreadable: true},
 		"HTML":                       {body: `<html><title>Welcome</title></html>`, unreadable: true},
@@ -64,6 +68,10 @@ func TestDecodeRefund(t *testing.T) {
 			got, err := client.Refund(t.Context(), request)
 			if tt.unreadable {
 				require.Error(t, err)
+				_, err := client.CreateRefund(t.Context(), "1", afterpay.RefundRequest{
+					RequestID: wire.UUID("afterpay", "k"), MerchantReference: "k", Amount: request.Amount,
+				})
+				assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "natively too")
 				assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "201 was said: money has probably moved")
 				return
 			}
@@ -100,7 +108,7 @@ func TestDecodePayment(t *testing.T) {
 	assert.Equal(t, afterpay.EventType("BRAND_NEW"), got.Events[1].Type)
 	assert.JSONEq(t, `{"consumer":{"email":"x"},"items":[]}`, string(got.OrderDetails))
 
-	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"id":7}`, `{"id":"2","refunds":[]}`} {
+	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"id":7}`, `{"id":{}}`, `{"id":"2","refunds":[]}`} {
 		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).RetrievePayment(t.Context(), "1")
 		require.ErrorIs(t, err, refund.ErrUnexpected, unreadable)
 		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err), "a read moves no money")

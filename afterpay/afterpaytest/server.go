@@ -18,7 +18,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.Header().Set("Http-Correlation-Id", fmt.Sprintf("sim-%08d", s.nextID()))
-	if !s.userAgent.MatchString(r.UserAgent()) {
+	if name, version, _ := strings.Cut(r.UserAgent(), "/"); name == "" || version == "" {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, "<html><title>Access denied</title></html>")
@@ -36,6 +36,8 @@ func (s *Simulator) route(r *http.Request) (status int, body any) {
 	user, password, basic := r.BasicAuth()
 	accept, path := r.Header.Get("Accept"), strings.Split(r.URL.Path, "/")[1:]
 	switch {
+	case r.Method == http.MethodPost && r.URL.Path == "/v2/oauth2/token":
+		return token(r)
 	case (!basic || user != MerchantID || password != SecretKey) && r.Header.Get("Authorization") != "Bearer "+Token:
 		return fail(http.StatusUnauthorized, "unauthorized", "Credentials are required to access this resource.")
 	case accept != "" && accept != "application/json" && accept != "*/*":
@@ -49,6 +51,20 @@ func (s *Simulator) route(r *http.Request) (status int, body any) {
 		return s.refund(r, path[2])
 	}
 	return fail(http.StatusNotFound, "not_found", "HTTP 404 Not Found")
+}
+
+// token answers the client credentials grant.
+func token(r *http.Request) (status int, body any) {
+	want := map[string]string{"grant_type": "client_credentials", "client_id": MerchantID, "client_secret": SecretKey, "scope": "merchant_api_v2"}
+	for name, value := range want {
+		if r.PostFormValue(name) != value {
+			return http.StatusUnauthorized, map[string]any{"error": "invalid_client"}
+		}
+	}
+	return http.StatusOK, map[string]any{
+		"access_token": Token, "token_type": "Bearer", "expires_in": 86399,
+		"scope": "merchant_api_v2/read merchant_api_v2/refund merchant_api_v2/reverse merchant_api_v2/void",
+	}
 }
 
 func (s *Simulator) refund(r *http.Request, orderID string) (status int, body any) {

@@ -10,7 +10,8 @@
 //   - only successes are remembered for a requestId and merchantReference, for 24 hours, whatever the order;
 //   - the same pair with another amount or order is answered with the original refund;
 //   - the 409 of a pair that is still being processed carries no errorCode;
-//   - a missing or malformed User-Agent is answered with an HTML block page;
+//   - a User-Agent that does not begin with a name and a version is answered with an HTML block page: the real sandbox was
+//     recorded taking some that do not follow the documented pattern;
 //   - requestId and merchantReference longer than 64 characters are answered like a refundMerchantReference longer
 //     than 128;
 //   - an unknown order is 412, as documented; AnswerUnknownWith404 makes it 404, as recorded.
@@ -21,7 +22,6 @@ package afterpaytest
 import (
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"sync"
@@ -48,8 +48,7 @@ const (
 type Simulator struct {
 	refundtest.Clock
 
-	currency  string
-	userAgent *regexp.Regexp
+	currency string
 
 	mu         sync.Mutex
 	processing time.Duration
@@ -88,8 +87,6 @@ func New() *Simulator { return NewIn("AUD") }
 func NewIn(currency string) *Simulator {
 	return &Simulator{
 		currency: currency, byID: map[string]*order{}, replays: map[pair]*replay{},
-		// The documented pattern (developers.cash.app, request headers).
-		userAgent: regexp.MustCompile(`[^ /]+/[^ ]+ \([^;/]+/[^;]+; [^;/]+/[^;]+; [^;/]+/` + MerchantID + `\) https?://[^ ]+$`),
 	}
 }
 
