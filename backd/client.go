@@ -4,23 +4,75 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
 )
 
-// CreateRefund asks for a refund of an order: POST /refund. It moves money, and goes behind a journal's back.
+// ReplaceRefund asks for a refund of an order in place of its active request, or for the first one: POST /refund.
+// RefundAmount is the total that is wanted. It moves money, and goes behind a journal's back: with a journal in front, cancel
+// the refund and ask for another with a new key.
 //
-// An active request that has not locked yet is declined and replaced by this one: RefundAmount is the total that is
-// wanted. Nothing makes it idempotent, so that it is never sent again: after an error with OutcomeUnknown read the order
-// (FindOrder). The response is the whole order, see Order.ActiveRefund. Errors are *refund.Error; see HasCode for Backd's
-// own words.
-func (c *Client) CreateRefund(ctx context.Context, req RefundRequest) (*Response, error) {
-	op := c.http.Op("create refund", refund.Attempt{})
+// The order is read first, and nothing is sent (OutcomeNotSent) if its active request has locked or will within two minutes
+// (ErrLocked), if that request's status or lock time is not one that Backd documents (ErrConflict), if the order is not in
+// order_confirmed (ErrNotRefundable), or if RefundAmount is more than the order_total that it states (ErrAmountExceeded).
+//
+// Nothing makes it idempotent, so it is never sent again: after an error with OutcomeUnknown read the order (FindOrder).
+// Errors are *refund.Error; see HasCode for Backd's own words.
+func (c *Client) ReplaceRefund(ctx context.Context, req RefundRequest) (*Replacement, error) {
+	op := c.http.Op("replace refund", refund.Attempt{})
 	if err := req.check(op); err != nil {
 		return nil, err
 	}
-	got, _, err := c.create(ctx, op, &req)
-	return got, err
+	o, err := c.order(ctx, op, "MerchantOrderID", refund.Order{ID: req.BackdOrderID, MerchantID: req.MerchantOrderID})
+	if err != nil {
+		return nil, op.NotLooked(err)
+	}
+	if err := irreplaceable(op, o, req.RefundAmount); err != nil {
+		return nil, err
+	}
+	return c.replace(ctx, op, o, &req)
+}
+
+// replace sends req, and compares the response with the order from before.
+func (c *Client) replace(ctx context.Context, op *httpx.Op, o *Order, req *RefundRequest) (*Replacement, error) {
+	before, former := entries(o), o.ActiveRefund()
+	answer, res, err := c.create(ctx, op, req)
+	if err != nil {
+		_, err = decide.After(ctx, op, c.lookForChange(req, before), err)
+		return nil, err
+	}
+	if former != nil { // it changes, and is then told from the rest by itself
+		before = without(before, former.entry())
+	}
+	made, declined, err := created(res, &answer.Data, before, req.RefundAmount)
+	if err != nil {
+		return nil, err
+	}
+	got := &Replacement{Refund: *made, Declined: make([]Refund, len(declined)), Order: answer.Data}
+	found := former == nil
+	for i, r := range declined {
+		got.Declined[i] = *r
+		found = found || r.id() == former.id()
+	}
+	if !found {
+		return nil, res.Unreadable("the response does not show the former refund request of %s as declined", former.amount())
+	}
+	return got, nil
+}
+
+// lookForChange looks whether a refusal is the doing of req itself, delivered twice.
+func (c *Client) lookForChange(req *RefundRequest, before []entry) decide.Look {
+	return func(ctx context.Context, op *httpx.Op) (seen decide.Sighting, err error) {
+		o, err := c.find(ctx, op, req.BackdOrderID)
+		if err != nil {
+			return seen, err
+		}
+		if fresh, gone := added(&o.Data, before); len(fresh) > 0 || gone > 0 {
+			seen.Clash = "the order shows other refund requests than before"
+		}
+		return seen, nil
+	}
 }
 
 func (c *Client) create(ctx context.Context, op *httpx.Op, req *RefundRequest) (*Response, *httpx.Result, error) {
@@ -31,7 +83,8 @@ func (c *Client) create(ctx context.Context, op *httpx.Op, req *RefundRequest) (
 
 // DeleteRefund takes back the active request of an order, as long as it has not locked: DELETE /refund. It becomes
 // declined. It goes behind a journal's back. An error with OutcomeUnknown leaves open whether it was taken back: read the
-// order (FindOrder). It is never sent again, because by then another request may be the active one.
+// order (FindOrder). It is never sent again, because by then another request may be the active one. That there is no active
+// request may also be said to a repeat which something on the way has made: CancelRefund looks for that, this does not.
 func (c *Client) DeleteRefund(ctx context.Context, req DeleteRequest) (*Response, error) {
 	op := c.http.Op("delete refund", refund.Attempt{})
 	if err := req.check(op); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,10 +77,10 @@ func TestWire(t *testing.T) {
 			_, err := c.Refund(ctx, commonRequest("10.00"))
 			return err
 		}},
-		{"create_refund", "", strings.Replace(draft, "M1", `2026/7 \"é\"`, 1), 1, func(c *backd.Client) error {
+		{"replace_refund", strings.Replace(order(""), "M1", `2026/7 \"é\"`, 1), strings.Replace(draft, "M1", `2026/7 \"é\"`, 1), 2, func(c *backd.Client) error {
 			req := nativeRequest()
 			req.MerchantOrderID = `2026/7 "é"`
-			_, err := c.CreateRefund(ctx, req)
+			_, err := c.ReplaceRefund(ctx, req)
 			return err
 		}},
 		{"delete_refund", "", declined, 1, func(c *backd.Client) error {
@@ -124,7 +125,7 @@ func TestWritesCheckBeforeSending(t *testing.T) {
 		change(&req)
 		wire := &wiretest.Transport{Status: http.StatusOK, Body: `{}`}
 		client := newClient(t, wire)
-		_, err := client.CreateRefund(t.Context(), req)
+		_, err := client.ReplaceRefund(t.Context(), req)
 		invalid(t, field, err)
 		if !strings.HasPrefix(field, "RefundAmount") {
 			_, err = client.DeleteRefund(t.Context(), backd.DeleteRequest{BackdOrderID: req.BackdOrderID, MerchantOrderID: req.MerchantOrderID})
@@ -136,7 +137,7 @@ func TestWritesCheckBeforeSending(t *testing.T) {
 	wire := &wiretest.Transport{Status: http.StatusOK, Body: `{}`}
 	req := nativeRequest()
 	req.RefundAmount = refund.MustParseMoney("10.00", "CAD")
-	_, err := newClient(t, wire).CreateRefund(t.Context(), req)
+	_, err := newClient(t, wire).ReplaceRefund(t.Context(), req)
 	assert.Equal(t, "RefundAmount", notSent(t, err, refund.ErrCurrencyMismatch).Field)
 	assert.Empty(t, wire.Dumps)
 }
@@ -217,15 +218,23 @@ func TestReplace(t *testing.T) {
 	client, err := sim.Client(opts)
 	require.NoError(t, err)
 	placed := sim.AddOrder(refund.MustParseMoney("100.00", "USD"))
+	sim.Advance(time.Until(backd.LocksAt(time.Now()))) // whenever this runs, requests are a day or more from their lock
 	req := backd.RefundRequest{BackdOrderID: placed.ID, MerchantOrderID: placed.MerchantID}
-	for _, amount := range []string{"10.00", "12.50"} {
-		req.RefundAmount = refund.MustParseMoney(amount, "USD")
-		got, err := client.CreateRefund(t.Context(), req)
-		require.NoError(t, err)
-		require.NotNil(t, got.Data.ActiveRefund())
-		assert.Equal(t, amount, got.Data.ActiveRefund().Amount.StringFixed(2))
-		assert.False(t, got.Status.Error)
-	}
+	req.RefundAmount = refund.MustParseMoney("10.00", "USD")
+	got, err := client.ReplaceRefund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, "10.00", got.Refund.Amount.StringFixed(2))
+	assert.Empty(t, got.Declined)
+
+	req.RefundAmount = refund.MustParseMoney("12.50", "USD")
+	got, err = client.ReplaceRefund(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, "12.50", got.Refund.Amount.StringFixed(2))
+	assert.Equal(t, backd.RefundDraft, got.Refund.Status)
+	require.Len(t, got.Declined, 1)
+	assert.Equal(t, "10.00", got.Declined[0].Amount.StringFixed(2))
+	assert.Equal(t, backd.RefundDeclined, got.Declined[0].Status)
+	assert.Equal(t, placed.ID, got.Order.BackdOrderID)
 	assert.Equal(t, []refund.Money{refund.MustParseMoney("12.50", "USD")}, sim.Ledger(placed))
 
 	// The DELETE carries its body over a real connection too.

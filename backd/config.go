@@ -20,6 +20,10 @@ const (
 	maxOrderID    = 128
 	maxMerchantID = 128
 
+	// lockMargin is how long before a request locks it is not replaced any more: longer than a write may take, and than
+	// clocks usually differ by.
+	lockMargin = 2 * time.Minute
+
 	currency = "USD" // of all amounts
 )
 
@@ -77,6 +81,10 @@ func New(cfg Config) (*Client, error) {
 	c.caps = c.Capabilities()
 	return c, nil
 }
+
+// CloseIdleConnections closes the connections that the client keeps for later calls, unless Options.Transport is the
+// caller's own. The client stays usable.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func baseURL(e Environment) string {
 	if e == Sandbox {

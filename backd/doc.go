@@ -18,12 +18,14 @@
 //     by the order_total that it has read.
 //   - What a request that was paid looks like, and whether the order can be refunded again then, is not documented.
 //     Any status but declined counts as active, so that nothing is refunded besides it: Capabilities.MultipleRefunds is
-//     false. To replace a request, or to refund where this package will not, there is the native CreateRefund.
+//     false. To replace a request that has not locked, there is the native ReplaceRefund, or CancelRefund and a refund with a
+//     new key. To refund again an order whose request was paid, there is nothing here: by the documents nobody can tell
+//     whether that would be paid in addition.
 //
 // # Which words move money
 //
-// CreateRefund and the common Refund ask Backd to pay the buyer back. DeleteRefund and CancelRefund take that back.
-// Everything else only reads. CreateRefund and DeleteRefund go behind a journal's back.
+// ReplaceRefund and the common Refund ask Backd to pay the buyer back. DeleteRefund and CancelRefund take that back.
+// Everything else only reads. ReplaceRefund and DeleteRefund go behind a journal's back.
 //
 // # Sources
 //
@@ -44,6 +46,7 @@
 //     a request locks whose locked_at is missing;
 //   - a declined request has a status that begins with "decline", in any case;
 //   - every response about an order has refunds[], also if it is empty: without the list the response cannot be read;
+//   - a request that locks within two minutes may lock before a replacement arrives, so that ReplaceRefund leaves it alone;
 //   - entries stay in refunds[], with the amount and the create_date that they had in the first response;
 //   - nobody else asks for the same amount of the same order between the reading of the order and the Resolve of a lost
 //     response: such a request would be taken for the lost one;
@@ -51,8 +54,8 @@
 //     looks a minute apart, will not have it;
 //   - status.error true with HTTP 4xx is Backd's own refusal, and with HTTP 200 unless the response contradicts it: by an
 //     active request in its data, or by a status.code from 100 to 399. Where HTTP says 200, a status.code from 400 to 599
-//     means what it means in HTTP. 408, 5xx and everything else leave the outcome unknown, and so does what is not in
-//     Backd's envelope, whatever its status;
+//     means what it means in HTTP; without status.error true the response contradicts itself, and is not believed. 408, 5xx
+//     and everything else leave the outcome unknown, and so does what is not in Backd's envelope, whatever its status;
 //   - status.type is the code of an error;
 //   - responses come within 60 seconds, those to reads within 20: no timeouts are documented.
 package backd

@@ -77,6 +77,8 @@ func refused(status int) (refund.Kind, bool) {
 		return refund.ErrOrderNotFound, true
 	case http.StatusConflict: // the order is not as it was when it was read: trying again reads it again
 		return refund.ErrConflict, true
+	case http.StatusLocked:
+		return refund.ErrLocked, true
 	case http.StatusTooManyRequests:
 		return refund.ErrRateLimited, true
 	case http.StatusRequestTimeout:

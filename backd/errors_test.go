@@ -45,7 +45,7 @@ func TestErrors(t *testing.T) {
 		{200, said("405"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("409"), refund.ErrConflict, refund.OutcomeRejected, refund.AdviceWait},
 		{200, said("422"), refund.ErrInvalidRequest, refund.OutcomeRejected, refund.AdviceFix},
-		{200, said("423"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
+		{200, said("423"), refund.ErrLocked, refund.OutcomeRejected, refund.AdviceWait},
 		{200, said("429"), refund.ErrRateLimited, refund.OutcomeRejected, refund.AdviceWait},
 		{200, said("0"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
 		{200, said("1042"), refund.ErrUnexpected, refund.OutcomeRejected, refund.AdviceStop},
@@ -121,7 +121,7 @@ func TestErrors(t *testing.T) {
 				}
 
 				// Natively it is the same, and the other write has the same table.
-				_, err = client.CreateRefund(t.Context(), nativeRequest())
+				_, err = client.ReplaceRefund(t.Context(), nativeRequest())
 				assert.Equal(t, tt.outcome, refund.OutcomeOf(err))
 				_, err = client.DeleteRefund(t.Context(), backd.DeleteRequest{BackdOrderID: "B1", MerchantOrderID: "M1"})
 				assert.Equal(t, tt.outcome, refund.OutcomeOf(err))

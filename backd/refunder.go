@@ -9,7 +9,6 @@ import (
 
 	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
-	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -48,7 +47,7 @@ func (c *Client) Refund(ctx context.Context, req refund.Request) (*refund.Refund
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.order(ctx, op, req.Order)
+	o, err := c.order(ctx, op, orderField, req.Order)
 	if err != nil {
 		return nil, op.NotLooked(err)
 	}
@@ -87,36 +86,81 @@ func checkRead(op *httpx.Op, order refund.Order) error {
 	return checkBackdID(op, "Order.ID", order.ID)
 }
 
-// order reads an order, and checks that it is the one that the caller means.
-func (c *Client) order(ctx context.Context, op *httpx.Op, order refund.Order) (*Order, error) {
+// orderField is the field of the common language that has the merchant_order_id.
+const orderField = "Order.MerchantID"
+
+// order reads an order, and checks that it is the one that the caller means, by the merchant_order_id of field.
+func (c *Client) order(ctx context.Context, op *httpx.Op, field string, order refund.Order) (*Order, error) {
 	got, err := c.find(ctx, op, order.ID)
 	if err != nil {
 		return nil, err
 	}
 	if id := got.Data.MerchantOrderID; id != "" && order.MerchantID != "" && id != order.MerchantID {
-		return nil, op.Invalid("Order.MerchantID", "the order has another merchant_order_id at Backd")
+		return nil, op.Invalid(field, "the order has another merchant_order_id at Backd")
 	}
 	return &got.Data, nil
 }
 
 // obstacle returns why an order cannot be refunded as it is, or nil.
 func obstacle(op *httpx.Op, o *Order) error {
-	req := &op.Attempt.Request
 	if r := o.ActiveRefund(); r != nil {
 		return inTheWay(op, r)
 	}
-	if o.Status != OrderConfirmed { // refund page
-		return op.NotSent(refund.ErrNotRefundable, "", "the order is in %q; Backd refunds orders in order_confirmed only",
-			o.Status)
+	if err := unconfirmed(op, o); err != nil {
+		return err
 	}
-	total := wire.MoneyFromDecimal(o.OrderTotal, currency)
-	if total.IsZero() {
+	if o.total().IsZero() {
 		return op.NotSent(refund.ErrNotRefundable, "", "the order states no order_total to compare the amount with")
 	}
-	if req.Amount.Minor() > total.Minor() {
-		return op.NotSent(refund.ErrAmountExceeded, "Amount", "is %s; the order's total is %s", req.Amount, total)
+	return excess(op, o, "Amount", op.Attempt.Request.Amount)
+}
+
+// irreplaceable returns why an order's active request cannot be replaced by one of amount, or nil.
+func irreplaceable(op *httpx.Op, o *Order, amount refund.Money) error {
+	active := 0
+	for i := range o.Refunds {
+		if o.Refunds[i].Status.active() {
+			active++
+		}
 	}
-	return nil
+	if r := o.ActiveRefund(); r != nil {
+		at := r.locksAt()
+		switch soon := time.Now().Add(lockMargin); {
+		case r.locked():
+			return inTheWay(op, r)
+		case active != 1:
+			return op.NotSent(refund.ErrConflict, "", "the order has %d refund requests in draft or approved; this package replaces one, "+
+				"and knows of no other status that Backd replaces", active)
+		case at.IsZero():
+			return inTheWay(op, r)
+		case !soon.Before(at):
+			return op.NotSent(refund.ErrLocked, "", "the order's active refund request of %s locks at %s, which is too soon to replace it",
+				r.amount(), at.Format(time.RFC3339))
+		}
+	}
+	if err := unconfirmed(op, o); err != nil {
+		return err
+	}
+	if o.total().IsZero() { // then Backd compares
+		return nil
+	}
+	return excess(op, o, "RefundAmount", amount)
+}
+
+// unconfirmed is the error of an order that Backd does not refund, or nil.
+func unconfirmed(op *httpx.Op, o *Order) error {
+	if o.Status == OrderConfirmed { // refund page
+		return nil
+	}
+	return op.NotSent(refund.ErrNotRefundable, "", "the order is in %q; Backd refunds orders in order_confirmed only", o.Status)
+}
+
+// excess is the error of an amount that is more than the order's total, or nil.
+func excess(op *httpx.Op, o *Order, field string, amount refund.Money) error {
+	if amount.Minor() <= o.total().Minor() {
+		return nil
+	}
+	return op.NotSent(refund.ErrAmountExceeded, field, "is %s; the order's total is %s", amount, o.total())
 }
 
 // inTheWay is the error of an order that has an active request.
@@ -129,7 +173,7 @@ func inTheWay(op *httpx.Op, r *Refund) error {
 	case at.IsZero():
 		return op.NotSent(refund.ErrConflict, "", active+"; when it locks is not said", r.amount(), r.Status)
 	default:
-		return op.NotSent(refund.ErrConflict, "", active+", which locks at %s; until then CreateRefund would replace it",
+		return op.NotSent(refund.ErrConflict, "", active+", which locks at %s; until then ReplaceRefund can replace it",
 			r.amount(), r.Status, at.Format(time.RFC3339))
 	}
 }
@@ -139,27 +183,44 @@ func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) 
 	req := &op.Attempt.Request
 	answer, res, err := c.create(ctx, op, native)
 	if err != nil {
-		return nil, err
+		return decide.After(ctx, op, c.look, err)
 	}
 	before, _ := parse(op.Attempt.Snapshot)
-	fresh, _ := added(&answer.Data, before)
-	active := slices.DeleteFunc(slices.Clone(fresh), func(r *Refund) bool { return r.Status.declined() })
-	if len(active) != 1 {
-		return nil, res.Unreadable("the response shows %d new active refund requests instead of one", len(active))
+	made, declined, err := created(res, &answer.Data, before, req.Amount)
+	if err != nil {
+		return nil, err
 	}
-	got := common(op, req.Order, active[0])
+	got := common(op, req.Order, made)
 	got.IdempotencyKey, got.Raw = req.IdempotencyKey, res.Body
-	if got.Amount.IsZero() {
-		return nil, res.Unreadable("the new refund request states no amount")
-	}
-	if got.Amount != req.Amount {
-		return nil, res.Conflict("the response shows a refund request of another amount, %s", got.Amount)
-	}
-	if len(fresh) > 1 {
+	if len(declined) > 0 {
 		got.Warnings = append(got.Warnings, "another refund of this order was asked for at the same time; "+
 			"Backd has declined that request and put this one in its place")
 	}
 	return got, nil
+}
+
+// created returns the one active request of amount that a response shows besides those from before, and the declined ones.
+func created(res *httpx.Result, o *Order, before []entry, amount refund.Money) (made *Refund, declined []*Refund, err error) {
+	fresh, _ := added(o, before)
+	active := 0
+	for _, r := range fresh {
+		if r.Status.declined() {
+			declined = append(declined, r)
+			continue
+		}
+		made = r
+		active++
+	}
+	if active != 1 {
+		return nil, nil, res.Unreadable("the response shows %d new active refund requests instead of one", active)
+	}
+	switch got := made.amount(); {
+	case got.IsZero():
+		return nil, nil, res.Unreadable("the new refund request states no amount")
+	case got != amount:
+		return nil, nil, res.Conflict("the response shows a refund request of another amount, %s", got)
+	}
+	return made, declined, nil
 }
 
 // look implements decide.Look: it compares the order with the attempt's Snapshot.
@@ -173,7 +234,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		seen.Clash = "there is no snapshot to compare the order's refund requests with"
 		return seen, nil
 	}
-	o, err := c.order(ctx, op, req.Order)
+	o, err := c.order(ctx, op, orderField, req.Order)
 	if err != nil {
 		return seen, err
 	}
@@ -203,7 +264,7 @@ func (c *Client) GetRefund(ctx context.Context, ref refund.Ref) (*refund.Refund,
 	if ref.ID == "" {
 		return nil, op.Invalid("ID", "is empty; it is the ID of a refund that this package returned")
 	}
-	o, err := c.order(ctx, op, ref.Order)
+	o, err := c.order(ctx, op, orderField, ref.Order)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +281,7 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 		return httpx.Failed[*refund.Refund](err)
 	}
 	return httpx.Select(q, httpx.Items(func() ([]*refund.Refund, error) {
-		o, err := c.order(ctx, op, q.Order)
+		o, err := c.order(ctx, op, orderField, q.Order)
 		if err != nil {
 			return nil, err
 		}
@@ -241,7 +302,7 @@ func (c *Client) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refu
 	if err := checkOrder(op, ref.Order); err != nil {
 		return nil, err
 	}
-	o, err := c.order(ctx, op, ref.Order)
+	o, err := c.order(ctx, op, orderField, ref.Order)
 	if err != nil {
 		return nil, op.NotLooked(err)
 	}
@@ -258,6 +319,7 @@ func (c *Client) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refu
 	}
 	answer, res, err := c.remove(ctx, op, &DeleteRequest{BackdOrderID: ref.Order.ID, MerchantOrderID: ref.Order.MerchantID})
 	if err != nil {
+		_, err = decide.After(ctx, op, c.lookForCancel(ref.Order, active.id()), err)
 		return nil, err
 	}
 	r := answer.Data.find(active.id())
@@ -269,13 +331,27 @@ func (c *Client) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refu
 	return got, nil
 }
 
+// lookForCancel looks whether a refusal is the doing of the cancellation itself, delivered twice.
+func (c *Client) lookForCancel(order refund.Order, id string) decide.Look {
+	return func(ctx context.Context, op *httpx.Op) (seen decide.Sighting, err error) {
+		o, err := c.order(ctx, op, orderField, order)
+		if err != nil {
+			return seen, err
+		}
+		if r := o.find(id); r == nil || r.Status.declined() {
+			seen.Clash = "the order does not show the refund request as active any more"
+		}
+		return seen, nil
+	}
+}
+
 // Snapshot implements refund.Snapshotter: the order's refund requests as they are now.
 func (c *Client) Snapshot(ctx context.Context, req refund.Request) (refund.Snapshot, error) {
 	op := c.http.Op("snapshot", refund.Attempt{Request: req})
 	if _, err := c.native(op); err != nil {
 		return "", err
 	}
-	o, err := c.order(ctx, op, req.Order)
+	o, err := c.order(ctx, op, orderField, req.Order)
 	if err != nil {
 		return "", err
 	}
@@ -321,13 +397,23 @@ func (r *Refund) entry() entry {
 	return entry{r.amount().Amount(), r.CreateDate.Text, string(r.Status)}
 }
 
+func entries(o *Order) []entry {
+	all := make([]entry, len(o.Refunds))
+	for i := range o.Refunds {
+		all[i] = o.Refunds[i].entry()
+	}
+	return all
+}
+
+// without returns all but the first e of entries.
+func without(entries []entry, e entry) []entry {
+	i := slices.Index(entries, e)
+	return slices.Delete(slices.Clone(entries), i, i+1)
+}
+
 // snapshot writes [["10.00","2026-04-16 10:30:00","declined"]], and [] for an order without any.
 func snapshot(o *Order) refund.Snapshot {
-	entries := make([]entry, len(o.Refunds))
-	for i := range o.Refunds {
-		entries[i] = o.Refunds[i].entry()
-	}
-	text, _ := json.Marshal(entries) //nolint:errcheck,errchkjson // of strings: cannot fail
+	text, _ := json.Marshal(entries(o)) //nolint:errcheck,errchkjson // of strings: cannot fail
 	return refund.Snapshot(text)
 }
 

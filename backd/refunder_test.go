@@ -1,7 +1,10 @@
 package backd_test
 
 import (
+	"bytes"
 	"cmp"
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -86,9 +89,9 @@ func (b *bench) nativeDelete(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func (b *bench) nativeCreate(t *testing.T, amount string) {
+func (b *bench) nativeReplace(t *testing.T, amount string) {
 	t.Helper()
-	_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
+	_, err := b.client.ReplaceRefund(t.Context(), backd.RefundRequest{
 		BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney(amount, "USD"),
 	})
 	require.NoError(t, err)
@@ -152,15 +155,18 @@ func TestActiveRequestIsNotReplaced(t *testing.T) {
 }
 
 func TestDeclinedRequestsAreNotInTheWay(t *testing.T) {
-	b := newBench(t)
-	b.nativeCreate(t, "10.00")
-	b.nativeCreate(t, "20.00")
-	b.nativeDelete(t)
-	got, err := b.client.Refund(t.Context(), b.request("k", "10.00")) // within the second of the first, for its amount
-	require.NoError(t, err)
-	assert.Equal(t, "draft", got.ProviderStatus)
-	assert.Empty(t, got.Warnings)
-	assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, b.sim.Ledger(b.order))
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		b.nativeReplace(t, "10.00")
+		b.nativeReplace(t, "20.00")
+		b.nativeDelete(t)
+		got, err := b.client.Refund(t.Context(), b.request("k", "10.00")) // within the second of the first, for its amount
+		require.NoError(t, err)
+		assert.Equal(t, "draft", got.ProviderStatus)
+		assert.Empty(t, got.Warnings)
+		assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, b.sim.Ledger(b.order))
+	})
 }
 
 // TestWhenAnActiveRequestLocks: locked_at counts; without it, and it is documented, the rule does.
@@ -277,7 +283,7 @@ func TestResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon(t)
 		b := newBench(t)
-		b.nativeCreate(t, "10.00") // history of the same amount
+		b.nativeReplace(t, "10.00") // history of the same amount
 		b.nativeDelete(t)
 		<-time.After(time.Minute)
 		attempt := b.lose(t, b.request("k", "10.00"))
@@ -450,6 +456,7 @@ func TestResolveNeedsACompleteRead(t *testing.T) {
 		"null for a list":     strings.Replace(order(""), "[]", "null", 1),
 		"another order":       strings.Replace(order(""), "B1", "B2", 1),
 		"another merchant id": strings.Replace(order(""), "M1", "M2", 1),
+		"an error's code":     strings.Replace(order(""), "200", "500", 1),
 	} {
 		wire := answers(body, order(entry("10.00", "2026-04-16 10:30:00", "draft")))
 		client := newClient(t, wire)
@@ -492,7 +499,7 @@ func TestResolveWithSomebodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		attempt := b.fail(t, b.request("k", "10.00"), refundtest.ServerErrorBeforeCommit)
-		b.nativeCreate(t, "10.00")
+		b.nativeReplace(t, "10.00")
 		got, err := b.client.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, got.Verdict)
@@ -549,7 +556,7 @@ func TestGetRefund(t *testing.T) {
 		check(refund.StatusPending, "approved")
 		b.nativeDelete(t)
 		check(refund.StatusCanceled, "declined")
-		b.nativeCreate(t, "10.00") // in the same second: the active one has the id now
+		b.nativeReplace(t, "10.00") // in the same second: the active one has the id now
 		check(refund.StatusPending, "draft")
 		b.sim.Pay(b.order)
 		check("", string(backdtest.Paid))
@@ -564,12 +571,12 @@ func TestRefunds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon(t)
 		b := newBench(t)
-		b.nativeCreate(t, "5.00")
+		b.nativeReplace(t, "5.00")
 		<-time.After(time.Hour)
 		made, err := b.client.Refund(t.Context(), b.request("k", "10.00"))
 		require.ErrorIs(t, err, refund.ErrConflict)
 		require.Nil(t, made)
-		b.nativeCreate(t, "10.00")
+		b.nativeReplace(t, "10.00")
 		const first, second = "2000-01-03 12:00:00/5.00", "2000-01-03 13:00:00/10.00"
 		list := func(q refund.Query) (ids []string) {
 			q.Order = refund.Order{ID: b.order.ID}
@@ -641,7 +648,7 @@ func TestCancelRefundWhoseAnswerIsLost(t *testing.T) {
 		notSent(t, err, refund.ErrOrderNotFound)
 
 		// Natively and on a dead pooled connection it is the same.
-		b.nativeCreate(t, "10.00")
+		b.nativeReplace(t, "10.00")
 		b.net.Inject(refundtest.DuplicateDelivery)
 		_, err = b.client.DeleteRefund(t.Context(), backd.DeleteRequest{BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID})
 		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
@@ -656,13 +663,199 @@ func TestNativeRefundWhoseAnswerIsLost(t *testing.T) {
 		b := newBench(t)
 		for i, fault := range []refundtest.Fault{refundtest.LostAnswer, refundtest.ServerErrorAfterCommit, refundtest.DuplicateDelivery} {
 			b.net.Inject(fault)
-			_, err := b.client.CreateRefund(t.Context(), backd.RefundRequest{
+			_, err := b.client.ReplaceRefund(t.Context(), backd.RefundRequest{
 				BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("10.00", "USD"),
 			})
 			require.Error(t, err)
 			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
 			assert.Equal(t, i+1, b.writes())
 		}
+	})
+}
+
+// TestReplaceLocked: what has locked, or will before a replacement may have arrived, is left alone.
+func TestReplaceLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		replace := func() error {
+			_, err := b.client.ReplaceRefund(t.Context(), backd.RefundRequest{
+				BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("20.00", "USD"),
+			})
+			return err
+		}
+		b.nativeReplace(t, "10.00")
+		<-time.After(5*time.Hour - 2*time.Minute - time.Second)
+		require.NoError(t, replace())
+		writes := b.writes()
+		<-time.After(time.Second) // two minutes before the lock
+		e := notSent(t, replace(), refund.ErrLocked)
+		assert.Contains(t, e.Message, "2000-01-03T17:00:00-06:00")
+		<-time.After(2 * time.Minute)
+		e = notSent(t, replace(), refund.ErrLocked)
+		assert.Contains(t, e.Message, "2000-01-03T17:00:00-06:00")
+		b.sim.Pay(b.order)
+		notSent(t, replace(), refund.ErrLocked)
+		assert.Equal(t, writes, b.writes())
+		assert.Equal(t, []refund.Money{refund.MustParseMoney("20.00", "USD")}, b.sim.Ledger(b.order))
+	})
+}
+
+// TestReplaceChecksTheOrder before anything is sent.
+func TestReplaceChecksTheOrder(t *testing.T) {
+	const at, later = "2026-04-16 10:30:00", `"create_date":"2026-04-16 10:30:00","locked_at":"2999-04-16 17:00:00"`
+	for name, tt := range map[string]struct {
+		read  string
+		kind  error
+		field string
+	}{
+		"a status that nobody has seen": {read: order(`{"amount":5,"status":"queued",` + later + `}`), kind: refund.ErrConflict},
+		"two active":                    {read: order(entry("5.00", at, "draft") + "," + entry("6.00", at, "approved")), kind: refund.ErrConflict},
+		"no time of the lock":           {read: order(`{"amount":5,"status":"draft"}`), kind: refund.ErrConflict},
+		"the lock by the rule":          {read: order(`{"amount":5,"status":"draft","create_date":"1999-12-01 10:00:00"}`), kind: refund.ErrLocked},
+		"not confirmed":                 {read: strings.Replace(order(""), "order_confirmed", "order_placed", 1), kind: refund.ErrNotRefundable},
+		"refunded":                      {read: strings.Replace(order(""), "order_confirmed", "refund", 1), kind: refund.ErrNotRefundable},
+		"more than the total":           {read: strings.Replace(order(""), "9150", "9.99", 1), kind: refund.ErrAmountExceeded, field: "RefundAmount"},
+		"another merchant id":           {read: strings.Replace(order(""), "M1", "M2", 1), kind: refund.ErrInvalidRequest, field: "MerchantOrderID"},
+		"another order":                 {read: strings.Replace(order(""), "B1", "B2", 1), kind: refund.ErrUnexpected},
+		"no list":                       {read: strings.Replace(order(""), "[]", "null", 1), kind: refund.ErrUnexpected},
+	} {
+		wire := answers(tt.read, order(entry("10.00", at, "draft")))
+		got, err := newClient(t, wire).ReplaceRefund(t.Context(), nativeRequest())
+		assert.Nil(t, got, name)
+		e := notSent(t, err, tt.kind)
+		assert.Equal(t, tt.field, e.Field, name)
+		assert.Empty(t, wire.write.Dumps, name)
+	}
+}
+
+// TestReplaceNeedsProof: the former request declined, and one new active request of the amount.
+func TestReplaceNeedsProof(t *testing.T) {
+	const at, now = "2026-04-16 10:30:00", "2026-04-16 10:31:00"
+	old, paid, made := entry("3.00", "2026-04-01 09:00:00", "declined"), entry("4.00", at, "paid"), entry("10.00", now, "draft")
+	former, gone := entry("5.00", at, "draft"), entry("5.00", at, "declined")
+	same, sameGone := entry("10.00", now, "approved"), entry("10.00", now, "declined")
+	other := entry("7.00", now, "declined")
+	for name, tt := range map[string]struct {
+		read, write string
+		declined    int
+		kind        error // of OutcomeUnknown
+	}{
+		"the first":                         {read: order(old), write: order(old + "," + made)},
+		"replaced":                          {read: order(old + "," + former), write: order(old + "," + gone + "," + made), declined: 1},
+		"beside a paid one":                 {read: order(paid + "," + former), write: order(made + "," + gone + "," + paid), declined: 1},
+		"by the same amount, in its second": {read: order(same), write: order(sameGone + "," + made), declined: 1},
+		"another one in between":            {read: order(former), write: order(gone + "," + other + "," + made), declined: 2},
+		"the former deleted in between":     {read: order(former), write: order(gone + "," + made), declined: 1},
+		"the first, another in between":     {read: order(""), write: order(other + "," + made), declined: 1},
+		"the former still active":           {read: order(former), write: order(former + "," + made), kind: refund.ErrUnexpected},
+		"the former approved":               {read: order(former), write: order(entry("5.00", at, "approved") + "," + made), kind: refund.ErrUnexpected},
+		"the former gone":                   {read: order(former), write: order(made), kind: refund.ErrUnexpected},
+		"nothing new":                       {read: order(former), write: order(gone), kind: refund.ErrUnexpected},
+		"nothing changed":                   {read: order(same), write: order(same), kind: refund.ErrUnexpected},
+		"two new ones":                      {read: order(former), write: order(gone + "," + made + "," + made), kind: refund.ErrUnexpected},
+		"another amount":                    {read: order(former), write: order(gone + "," + entry("9.00", now, "draft")), kind: refund.ErrConflict},
+		"no amount":                         {read: order(former), write: order(gone + "," + entry("null", now, "draft")), kind: refund.ErrUnexpected},
+		"another order":                     {read: order(former), write: strings.Replace(order(gone+","+made), "B1", "B2", 1), kind: refund.ErrUnexpected},
+	} {
+		got, err := newClient(t, answers(tt.read, tt.write)).ReplaceRefund(t.Context(), nativeRequest())
+		if tt.kind != nil {
+			assert.Nil(t, got, name)
+			require.ErrorIs(t, err, tt.kind, name)
+			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+			continue
+		}
+		require.NoError(t, err, name)
+		assert.Equal(t, "10.00", got.Refund.Amount.StringFixed(2), name)
+		assert.Equal(t, backd.RefundDraft, got.Refund.Status, name)
+		assert.Len(t, got.Declined, tt.declined, name)
+	}
+}
+
+// twice delivers every write twice, and hands back the second response. It stands on the way: the client's own transport does
+// not see the second request.
+type twice struct {
+	next    http.RoundTripper
+	between func()
+}
+
+// RoundTrip implements http.RoundTripper.
+func (d twice) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet {
+		return d.next.RoundTrip(req)
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	first, err := d.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := first.Body.Close(); err != nil {
+		return nil, err
+	}
+	d.between()
+	req = req.Clone(context.Background())
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return d.next.RoundTrip(req)
+}
+
+// TestDeliveredTwice: something on the way repeats the POST, at once or when the first one has locked or been paid. What is
+// said of the second is never taken for what became of the refund.
+func TestDeliveredTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		between func(*bench)
+		refused bool
+	}{
+		"at once":      {between: func(*bench) {}},
+		"locked":       {between: func(b *bench) { b.sim.Advance(4 * 24 * time.Hour) }, refused: true},
+		"paid":         {between: func(b *bench) { b.sim.Pay(b.order) }, refused: true},
+		"in HTTP, too": {between: func(b *bench) { b.sim.Advance(4 * 24 * time.Hour); b.sim.RefuseByStatus() }, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				noon(t)
+				b := newBench(t)
+				client := newClient(t, twice{b.net, func() { tt.between(b) }})
+				got, err := client.Refund(t.Context(), b.request("k", "10.00"))
+				require.NoError(t, err, "it was made")
+				assert.Equal(t, refund.MustParseMoney("10.00", "USD"), got.Amount)
+				assert.Equal(t, "k", got.IdempotencyKey)
+				assert.Len(t, got.Warnings, 1)
+				assert.Len(t, b.sim.Ledger(b.order), 1)
+				assert.Equal(t, 2, b.writes())
+
+				b = newBench(t) // and natively
+				b.nativeReplace(t, "5.00")
+				client = newClient(t, twice{b.net, func() { tt.between(b) }})
+				native, err := client.ReplaceRefund(t.Context(), backd.RefundRequest{
+					BackdOrderID: b.order.ID, MerchantOrderID: b.order.MerchantID, RefundAmount: refund.MustParseMoney("10.00", "USD"),
+				})
+				assert.Equal(t, []refund.Money{refund.MustParseMoney("10.00", "USD")}, b.sim.Ledger(b.order))
+				if tt.refused {
+					require.ErrorIs(t, err, refund.ErrConflict)
+					assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+					return
+				}
+				require.NoError(t, err)
+				assert.Len(t, native.Declined, 2)
+			})
+		})
+	}
+}
+
+// TestCancelDeliveredTwice: that there is nothing to take back is said because it has been taken back.
+func TestCancelDeliveredTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		noon(t)
+		b := newBench(t)
+		b.nativeReplace(t, "10.00")
+		_, err := newClient(t, twice{b.net, func() {}}).CancelRefund(t.Context(), b.ref())
+		require.ErrorIs(t, err, refund.ErrConflict)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		assert.Empty(t, b.sim.Ledger(b.order))
 	})
 }
 
@@ -684,7 +877,7 @@ func TestCancelRefundNeedsProof(t *testing.T) {
 // TestLockedMeanwhile: what locks between the look and the request is refused by Backd.
 func TestLockedMeanwhile(t *testing.T) {
 	b := newBench(t)
-	b.nativeCreate(t, "10.00")
+	b.nativeReplace(t, "10.00")
 	b.sim.Advance(4 * 24 * time.Hour) // the provider's clock alone
 	_, err := b.client.CancelRefund(t.Context(), b.ref())
 	require.ErrorIs(t, err, refund.ErrConflict)

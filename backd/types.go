@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -106,6 +105,15 @@ func (r *RefundRequest) wire() *wireRefund {
 	return &wireRefund{r.BackdOrderID, r.MerchantOrderID, json.Number(r.RefundAmount.Amount())}
 }
 
+// Replacement is what ReplaceRefund has done.
+type Replacement struct {
+	Refund Refund // the new active request
+	// Declined are the requests that are declined now and were not before: the former active one, none if there was none,
+	// and any that somebody else has asked for since the order was read.
+	Declined []Refund
+	Order    Order // as the response shows it
+}
+
 // DeleteRequest is the body of DELETE /refund.
 type DeleteRequest struct {
 	BackdOrderID    string `json:"backd_order_id"`    // Backd's id of the order. Required.
@@ -145,6 +153,8 @@ func (r *Response) problem(id, merchantID string) string {
 		return "the response's data has another merchant_order_id than the order that was asked for"
 	case r.Data.Refunds == nil:
 		return "the response's data has no list of refunds"
+	case r.Status.Code >= 400 && r.Status.Code < 600: // classify has taken status.error for false
+		return "the response contradicts itself: its status.code is that of an error, its status.error is not true"
 	}
 	return ""
 }
@@ -196,13 +206,16 @@ type Order struct {
 	Refunds             []Refund         `json:"refunds"` // declined ones included, in no documented order
 }
 
+// total is the order_total in the common language; the zero Money if there is none that fits.
+func (o *Order) total() refund.Money { return wire.MoneyFromDecimal(o.OrderTotal, currency) }
+
 // ActiveRefund returns the refund request that is in the way of another one, nil if there is none: one in draft or
 // approved, else any that is not declined.
 func (o *Order) ActiveRefund() *Refund {
 	var active *Refund
 	for i := range o.Refunds {
 		switch r := &o.Refunds[i]; {
-		case r.Status == RefundDraft || r.Status == RefundApproved:
+		case r.Status.active():
 			return r
 		case !r.Status.declined():
 			active = r
@@ -275,6 +288,9 @@ const (
 	RefundDeclined RefundStatus = "declined" // replaced, deleted or turned down; spelled like that in prose only
 )
 
+// active reports whether s is one of the statuses that are documented as active.
+func (s RefundStatus) active() bool { return s == RefundDraft || s == RefundApproved }
+
 func (s RefundStatus) declined() bool {
 	return strings.HasPrefix(strings.ToLower(string(s)), "decline")
 }
@@ -282,7 +298,7 @@ func (s RefundStatus) declined() bool {
 // common converts to the common language.
 func (s RefundStatus) common() refund.Status {
 	switch {
-	case s == RefundDraft || s == RefundApproved:
+	case s.active():
 		return refund.StatusPending
 	case s.declined():
 		return refund.StatusCanceled
@@ -333,10 +349,10 @@ func checkIDs(op *httpx.Op, field, id, merchantField, merchantID string) error {
 		return op.Invalid(merchantField, "is empty; it is the merchant_order_id, your own id of the order")
 	case len(merchantID) > maxMerchantID:
 		return op.Invalid(merchantField, "has %d bytes; %d are allowed", len(merchantID), maxMerchantID)
-	case !utf8.ValidString(merchantID) || strings.ContainsFunc(merchantID, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case strings.ContainsFunc(merchantID, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return op.Invalid(merchantField, "has a character that does not print; letters, digits, punctuation and spaces are allowed")
 	}
-	return nil
+	return op.CheckText(merchantField, merchantID)
 }
 
 // checkBackdID checks an id that becomes a segment of a path.

@@ -168,6 +168,7 @@ func TestDecodeRefund(t *testing.T) {
 		"binary noise":                  {body: order(old + "," + entry("9.999999999999998", now, "draft")), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
 		"members of other types":        {body: strings.Replace(strings.Replace(order(old+","+made), `"message":""`, `"message":5`, 1), `"refunds"`, `"shipping":[],"billing":{"address":{"zipcode":78704}},"items":[{"sku":1}],"refunds"`, 1), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
 		"another order":                 {body: strings.Replace(order(old+","+made), "B1", "B2", 1), unreadable: true},
+		"an error's code, but no error": {body: strings.Replace(order(old+","+made), "200", "409", 1), unreadable: true},
 		"an older shape, without data":  {body: `{"backd_order_id":"B1","refunds":[` + made + `]}`, unreadable: true},
 		"empty body":                    {body: ``, unreadable: true},
 		"HTML":                          {body: `<html><title>Welcome</title></html>`, unreadable: true},
@@ -252,12 +253,12 @@ func TestDecodeOrder(t *testing.T) {
 
 func TestAmountsAreNumbersWithTwoDecimals(t *testing.T) {
 	for in, want := range map[string]string{"10": "10.00", "10.5": "10.50", "0.01": "0.01", "92233720368547758.07": "92233720368547758.07"} {
-		wire := &wiretest.Transport{Status: http.StatusOK, Body: order("")}
+		wire := answers(strings.Replace(order(""), "9150", "null", 1), order(entry(in, "2026-04-16 10:30:00", "draft")))
 		req := nativeRequest()
 		req.RefundAmount = refund.MustParseMoney(in, "USD")
-		_, err := newClient(t, wire).CreateRefund(t.Context(), req)
+		_, err := newClient(t, wire).ReplaceRefund(t.Context(), req)
 		require.NoError(t, err)
-		assert.Contains(t, wire.Dumps[0], `{"backd_order_id":"B1","merchant_order_id":"M1","refund_amount":`+want+`}`)
+		assert.Contains(t, wire.write.Dumps[0], `{"backd_order_id":"B1","merchant_order_id":"M1","refund_amount":`+want+`}`)
 	}
 }
 
@@ -299,6 +300,12 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if _, err = client.CancelRefund(t.Context(), refund.Ref{Order: request.Order}); err == nil {
 			t.Fatal("there was nothing to cancel")
+		}
+		if got, err := client.ReplaceRefund(t.Context(), nativeRequest()); err == nil {
+			require.False(t, strings.HasPrefix(strings.ToLower(string(got.Refund.Status)), "decline"))
+			require.Equal(t, "10.00", got.Refund.Amount.StringFixed(2))
+		} else if status < 400 {
+			require.NotEqual(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 		}
 
 		cfg.Transport = answer

@@ -1,6 +1,7 @@
 package orderrows
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -22,13 +23,16 @@ func (c *Client) CreateRefund(ctx context.Context, orderID int32, req NewRefund)
 	if err := req.check(op, c.currencies); err != nil {
 		return nil, err
 	}
-	got, _, err := c.create(ctx, op, orderID, &req)
+	got, _, err := c.create(ctx, op, orderID, &req, req.Reference, req.Description, req.Author)
 	return got, err
 }
 
-func (c *Client) create(ctx context.Context, op *httpx.Op, orderID int32, req *NewRefund) (*CreatedRefund, *httpx.Result, error) {
+// create sends req. No message quotes the texts in private.
+func (c *Client) create(
+	ctx context.Context, op *httpx.Op, orderID int32, req *NewRefund, private ...string,
+) (*CreatedRefund, *httpx.Result, error) {
 	return httpx.Fetch(ctx, op, httpx.Call{
-		Method: http.MethodPost, Path: refundPath(orderID), Body: req.wire(), Effect: httpx.Pays,
+		Method: http.MethodPost, Path: refundPath(orderID), Body: req.wire(), Effect: httpx.Pays, Private: private,
 	}, (*CreatedRefund).problem)
 }
 
@@ -89,13 +93,30 @@ func (c *Client) refunds(ctx context.Context, op *httpx.Op, orderID int32, call 
 	return *got.Resource, nil
 }
 
+// RetrieveOrder reads an order with its refunds: GET /API/Order/{id}/refunds. They have another, older shape there than
+// RetrieveRefund and ListRefunds return, with ids of their own and without a Reference. The documents do not say that the
+// response names the order or a currency, so neither is compared: decide nothing about money by it.
+func (c *Client) RetrieveOrder(ctx context.Context, orderID int32) (*Order, error) {
+	op := c.http.Op("retrieve order", refund.Attempt{})
+	if err := checkID(op, "Order.ID", orderID); err != nil {
+		return nil, err
+	}
+	got, _, err := httpx.Fetch(ctx, op, httpx.Call{
+		Method: http.MethodGet, Path: []string{"API", "Order", itoa(orderID), "refunds"}, Effect: httpx.Harmless, MaxBody: maxList,
+	}, (*Order).problem)
+	return got, err
+}
+
 // SetApproval approves or denies a refund that was made with RefundsRequireApproval:
 // POST /API/Order/{orderId}/Refund/{refundId}/SetApproval. An approved refund goes out to whoever pays it. It goes behind
 // a journal's back.
 func (c *Client) SetApproval(ctx context.Context, orderID int32, refundID string, req RefundApproval) (*Answer, error) {
 	op := c.http.Op("set approval", refund.Attempt{})
+	if err := req.check(op); err != nil {
+		return nil, err
+	}
 	utc(&req.ApprovalDecidedOn)
-	return c.change(ctx, op, orderID, refundID, &req, "SetApproval")
+	return c.change(ctx, op, orderID, refundID, httpx.Call{Body: &req, Private: []string{req.ApprovalDecidedBy}}, "SetApproval")
 }
 
 // SetAsProcessed records that a refund was paid, and settles its rows:
@@ -103,8 +124,11 @@ func (c *Client) SetApproval(ctx context.Context, orderID int32, refundID string
 // journal's back.
 func (c *Client) SetAsProcessed(ctx context.Context, orderID int32, refundID string, req ProcessedRefund) (*Answer, error) {
 	op := c.http.Op("set as processed", refund.Attempt{})
+	if err := req.check(op); err != nil {
+		return nil, err
+	}
 	utc(&req.ProcessedOn)
-	return c.change(ctx, op, orderID, refundID, &req, "SetAsProcessed")
+	return c.change(ctx, op, orderID, refundID, httpx.Call{Body: &req, Private: []string{req.ExternalID, req.Reference}}, "SetAsProcessed")
 }
 
 // SetAsSettled records that all rows of a refund have been settled:
@@ -112,7 +136,7 @@ func (c *Client) SetAsProcessed(ctx context.Context, orderID int32, refundID str
 func (c *Client) SetAsSettled(ctx context.Context, orderID int32, refundID string, req SettledRefund) (*Answer, error) {
 	op := c.http.Op("set as settled", refund.Attempt{})
 	utc(&req.SettledOn)
-	return c.change(ctx, op, orderID, refundID, &req, "SetAsSettled")
+	return c.change(ctx, op, orderID, refundID, httpx.Call{Body: &req}, "SetAsSettled")
 }
 
 // SetRowAsSettled records that one row of a refund has been settled:
@@ -123,7 +147,7 @@ func (c *Client) SetRowAsSettled(ctx context.Context, orderID int32, refundID st
 		return nil, err
 	}
 	utc(&req.SettledOn)
-	return c.change(ctx, op, orderID, refundID, &req, "RefundRow", itoa(refundRowID), "SetAsSettled")
+	return c.change(ctx, op, orderID, refundID, httpx.Call{Body: &req}, "RefundRow", itoa(refundRowID), "SetAsSettled")
 }
 
 // DeleteRow takes a row out of a refund, which must not have been settled:
@@ -133,21 +157,19 @@ func (c *Client) DeleteRow(ctx context.Context, orderID int32, refundID string, 
 	if err := checkID(op, "RefundRowID", refundRowID); err != nil {
 		return nil, err
 	}
-	return c.change(ctx, op, orderID, refundID, nil, "RefundRow", itoa(refundRowID))
+	return c.change(ctx, op, orderID, refundID, httpx.Call{Method: http.MethodDelete}, "RefundRow", itoa(refundRowID))
 }
 
-// change makes a call that writes: a POST of req, or a DELETE if req is nil. The API needs a body even where all of its
-// fields are optional.
-func (c *Client) change(ctx context.Context, op *httpx.Op, orderID int32, refundID string, req any, path ...string) (*Answer, error) {
+// change makes a call that writes, a POST unless call says otherwise. The API needs a body even where all of its fields are
+// optional.
+func (c *Client) change(
+	ctx context.Context, op *httpx.Op, orderID int32, refundID string, call httpx.Call, path ...string,
+) (*Answer, error) {
 	if err := checkIDs(op, orderID, refundID); err != nil {
 		return nil, err
 	}
-	call := httpx.Call{
-		Method: http.MethodPost, Path: append(refundPath(orderID, refundID), path...), Body: req, Effect: httpx.Pays,
-	}
-	if req == nil {
-		call.Method = http.MethodDelete
-	}
+	call.Method = cmp.Or(call.Method, http.MethodPost)
+	call.Path, call.Effect = append(refundPath(orderID, refundID), path...), httpx.Pays
 	got, _, err := httpx.Fetch(ctx, op, call, (*Answer).problem)
 	return got, err
 }

@@ -2,6 +2,7 @@ package orderrows_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,10 @@ func TestWire(t *testing.T) {
 			_, err := c.RetrieveRefund(ctx, 1001, refundID)
 			return err
 		}},
+		{"retrieve_order", `{"Refunds":[]}`, func(c *orderrows.Client) error {
+			_, err := c.RetrieveOrder(ctx, 1001)
+			return err
+		}},
 		{"list_refunds", noneYet, func(c *orderrows.Client) error {
 			_, err := c.ListRefunds(ctx, 1001)
 			return err
@@ -151,6 +156,9 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 		{"Reference", func(r *orderrows.NewRefund, _ *int32) { r.Reference = "r-\xff" }},
 		{"Description", func(r *orderrows.NewRefund, _ *int32) { r.Description = "\xc3" }},
 		{"Author", func(r *orderrows.NewRefund, _ *int32) { r.Author = "\xc3" }},
+		{"Reference", func(r *orderrows.NewRefund, _ *int32) { r.Reference = strings.Repeat("é", 1_001) }},
+		{"Description", func(r *orderrows.NewRefund, _ *int32) { r.Description = strings.Repeat("é", 10_001) }},
+		{"Author", func(r *orderrows.NewRefund, _ *int32) { r.Author = strings.Repeat("é", 1_001) }},
 		{"OrderRowID", func(r *orderrows.NewRefund, _ *int32) { r.OrderRowID = -1 }},
 		{"RefundType", func(r *orderrows.NewRefund, _ *int32) { r.RefundType = 4 }},
 		{"RefundType", func(r *orderrows.NewRefund, _ *int32) { r.RefundType = -1 }},
@@ -174,6 +182,50 @@ func TestCreateRefundChecksBeforeSending(t *testing.T) {
 	require.ErrorIs(t, err, refund.ErrCurrencyMismatch)
 	assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
 	assert.Empty(t, wire.Dumps)
+}
+
+// TestTextsOfOtherWrites are checked too, and that of the common Refund.
+func TestTextsOfOtherWrites(t *testing.T) {
+	for _, bad := range []string{"\xff", strings.Repeat("é", 10_001)} {
+		wire := &wiretest.Transport{Status: http.StatusOK, Body: created}
+		c := newClient(t, wire)
+		for field, call := range map[string]func() error{
+			"ApprovalDecidedBy": func() error {
+				_, err := c.SetApproval(t.Context(), 1001, refundID, orderrows.RefundApproval{ApprovalDecidedBy: bad})
+				return err
+			},
+			"ExternalID": func() error {
+				_, err := c.SetAsProcessed(t.Context(), 1001, refundID, orderrows.ProcessedRefund{ExternalID: bad})
+				return err
+			},
+			"Reference": func() error {
+				_, err := c.SetAsProcessed(t.Context(), 1001, refundID, orderrows.ProcessedRefund{Reference: bad})
+				return err
+			},
+			"Reason": func() error {
+				req := refund.Request{
+					IdempotencyKey: "refund-1", Order: refund.Order{ID: "1001"}, Amount: refund.MustParseMoney("10.00", "SEK"), Reason: bad,
+				}
+				_, err := c.Refund(t.Context(), req)
+				return err
+			},
+		} {
+			err := call()
+			var e *refund.Error
+			require.ErrorAs(t, err, &e, field)
+			assert.Equal(t, field, e.Field)
+			assert.Equal(t, refund.OutcomeNotSent, e.Outcome)
+			require.ErrorIs(t, err, refund.ErrInvalidRequest)
+		}
+		assert.Empty(t, wire.Dumps)
+	}
+	// The longest that is allowed goes out as it is.
+	req := nativeRequest()
+	req.Reference, req.Description = strings.Repeat("é", 1_000), strings.Repeat("é", 10_000)
+	wire := &wiretest.Transport{Status: http.StatusOK, Body: created}
+	_, err := newClient(t, wire).CreateRefund(t.Context(), 1001, req)
+	require.NoError(t, err)
+	assert.Contains(t, wire.Dumps[0], `"`+req.Reference+`"`)
 }
 
 // TestIDsAreCheckedBeforeSending: above all an empty refund id, which would read the list, or a word in its place.
@@ -344,7 +396,7 @@ func TestLife(t *testing.T) {
 	got, err := c.RetrieveRefund(ctx, id, waiting)
 	require.NoError(t, err)
 	assert.True(t, *got.Approved)
-	assert.Equal(t, "psp-1", got.ExternalID)
+	assert.Equal(t, orderrows.Text("psp-1"), got.ExternalID)
 	assert.True(t, got.RefundRows[0].Settled, "processed settles the rows")
 
 	denied := create(func(r *orderrows.NewRefund) { r.RefundsRequireApproval = true })

@@ -22,6 +22,9 @@ const (
 	writeTimeout   = 60 * time.Second // what the official SDK waits (sdk-api-mgmt-javascript, client)
 	readTimeout    = 60 * time.Second
 
+	maxText        = 1_000  // assumption: characters of a Reference, an Author, an ExternalId or an ApprovalDecidedBy
+	maxDescription = 10_000 // assumption: characters
+
 	maxList   = 16 << 20       // assumption: lists have no pages, and each refund carries the rows of its order
 	zoneSlack = 24 * time.Hour // more than any two time zones differ by: dates may come without an offset
 )
@@ -87,6 +90,10 @@ func New(cfg Config) (*Client, error) {
 	c.caps = c.Capabilities()
 	return c, nil
 }
+
+// CloseIdleConnections closes the connections that the client keeps for later calls, unless Options.Transport is the
+// caller's own. The client stays usable.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func (cfg *Config) check(op *httpx.Op) error {
 	switch {

@@ -12,7 +12,7 @@
 //     account's orders. Before it sends, the common Refund compares the request's currency with that of each refund which
 //     the order has; another one is ErrCurrencyMismatch. It cannot check an order without refunds, which states no currency:
 //     the number goes out, and Geins reads it in the order's currency. Nothing is checked with Config.NoLookup, nor by
-//     CreateRefund.
+//     CreateRefund. Reading the order would not help: that it states its currency is not documented (RetrieveOrder).
 //   - The response to a new refund is its id and nothing else; reading it (GetRefund) shows which fields took effect, and in
 //     which currency.
 //   - The API has no codes for errors, so this package has neither ErrorCode nor HasCode: the Kind of a *refund.Error is
@@ -44,6 +44,8 @@
 // Beyond the documents this package assumes that:
 //
 //   - ids of orders and rows are greater than zero, and the id of no refund is the zero UUID;
+//   - a Reference, an Author, an ExternalID and an ApprovalDecidedBy have at most 1,000 characters, a Description (the common
+//     Reason) 10,000: no greatest lengths are documented, and more is a mistake;
 //   - RefundAmount includes VAT and is paid to the customer, for every RefundType alike;
 //   - Currency is an ISO 4217 code in upper case; any other text is another currency than the request's;
 //   - an order without refunds has an empty list, and not a 404;

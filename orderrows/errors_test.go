@@ -142,3 +142,48 @@ func TestEchoedSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsHideTheTextsOfRequests, which the API's validation messages may quote.
+func TestErrorsHideTheTextsOfRequests(t *testing.T) {
+	const canary = "Canary O'Hara"
+	wire := &wiretest.Transport{Status: http.StatusBadRequest, Body: `{"Resource":null,"Message":"not accepted: ` + canary + `","Details":["` + canary + ` is odd"]}`}
+	c := newClient(t, wire)
+	for name, call := range map[string]func() error{
+		"Reference": func() error {
+			req := nativeRequest()
+			req.Reference = canary
+			_, err := c.CreateRefund(t.Context(), 1001, req)
+			return err
+		},
+		"Description": func() error {
+			req := nativeRequest()
+			req.Description = canary
+			_, err := c.CreateRefund(t.Context(), 1001, req)
+			return err
+		},
+		"Author": func() error {
+			req := nativeRequest()
+			req.Author = canary
+			_, err := c.CreateRefund(t.Context(), 1001, req)
+			return err
+		},
+		"ApprovalDecidedBy": func() error {
+			_, err := c.SetApproval(t.Context(), 1001, refundID, orderrows.RefundApproval{ApprovalDecidedBy: canary})
+			return err
+		},
+		"ExternalID": func() error {
+			_, err := c.SetAsProcessed(t.Context(), 1001, refundID, orderrows.ProcessedRefund{ExternalID: canary})
+			return err
+		},
+		"ProcessedRefund.Reference": func() error {
+			_, err := c.SetAsProcessed(t.Context(), 1001, refundID, orderrows.ProcessedRefund{Reference: canary})
+			return err
+		},
+	} {
+		err := call()
+		require.ErrorIs(t, err, refund.ErrInvalidRequest, name)
+		assert.NotContains(t, err.Error(), "Canary", name)
+		assert.Len(t, orderrows.Details(err), 1, name)
+	}
+	assert.Len(t, wire.Dumps, 6)
+}

@@ -78,6 +78,9 @@ func (c *Client) native(op *httpx.Op) (orderID int32, native *NewRefund, err err
 	if orderID, err = parseOrder(op, req.Order); err != nil {
 		return 0, nil, err
 	}
+	if err := checkText(op, "Reason", req.Reason, maxDescription); err != nil {
+		return 0, nil, err
+	}
 	native = &NewRefund{
 		Reference: req.IdempotencyKey, Description: req.Reason,
 		RefundAmount: req.Amount, RefundType: refundType(req.Part),

@@ -26,6 +26,16 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Text is a text of the API's that no refund depends on, such as an id of the payment's. A number is read as its digits,
+// anything else than a text is empty, never a failure: the rest of the response counts.
+type Text string
+
+// UnmarshalJSON never fails.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	*t = Text(wire.Text(data))
+	return nil
+}
+
 // Messages are the API's words about the data of a request. It sends null where there are none.
 type Messages []string
 
@@ -56,7 +66,7 @@ const (
 )
 
 // NewRefund is the body of Creates refund: a refund with one row. See the package comment for which fields move money
-// and which only record that it has moved. No greatest lengths are documented.
+// and which only record that it has moved. No greatest lengths are documented; this package's own are in the package comment.
 type NewRefund struct {
 	OrderRowID  int32  `json:"OrderRowId,omitempty"` // the order row that is refunded; 0 means no particular one
 	Reference   string `json:"Reference,omitempty"`  // your own; the only thing to find the refund again by
@@ -76,12 +86,14 @@ type NewRefund struct {
 }
 
 func (r *NewRefund) check(op *httpx.Op, currencies []string) error {
-	for _, f := range [...]struct{ name, text string }{
-		{"Reference", r.Reference}, {"Description", r.Description}, {"Author", r.Author},
-	} {
-		if !utf8.ValidString(f.text) { // JSON would change it, and nobody would find the Reference again
-			return op.Invalid(f.name, "is not valid UTF-8")
-		}
+	if err := checkText(op, "Reference", r.Reference, maxText); err != nil { // changed by JSON, nobody would find it again
+		return err
+	}
+	if err := checkText(op, "Description", r.Description, maxDescription); err != nil {
+		return err
+	}
+	if err := checkText(op, "Author", r.Author, maxText); err != nil {
+		return err
 	}
 	switch {
 	case r.RefundAmount.IsZero():
@@ -140,20 +152,20 @@ type Refund struct {
 	RefundInstanceID int32  `json:"RefundInstanceId"`
 	OrderID          int32  `json:"OrderId"`
 	Reference        string `json:"Reference"`
-	Description      string `json:"Description"`
-	Author           string `json:"Author"`
+	Description      Text   `json:"Description"`
+	Author           Text   `json:"Author"`
 
-	ExternalOrderID             string `json:"ExternalOrderId"`
-	OrderTransactionID          string `json:"OrderTransactionId"`
-	SecondaryOrderTransactionID string `json:"SecondaryOrderTransactionId"`
-	ExternalID                  string `json:"ExternalId"`
+	ExternalOrderID             Text `json:"ExternalOrderId"`
+	OrderTransactionID          Text `json:"OrderTransactionId"`
+	SecondaryOrderTransactionID Text `json:"SecondaryOrderTransactionId"`
+	ExternalID                  Text `json:"ExternalId"`
 
-	PaymentName string `json:"PaymentName"`
-	Locale      string `json:"Locale"`
-	SiteName    string `json:"SiteName"`
-	Customer    string `json:"Customer"` // personal data
+	PaymentName Text   `json:"PaymentName"`
+	Locale      Text   `json:"Locale"`
+	SiteName    Text   `json:"SiteName"`
+	Customer    Text   `json:"Customer"` // personal data
 	Currency    string `json:"Currency"`
-	OrderStatus string `json:"OrderStatus"`
+	OrderStatus Text   `json:"OrderStatus"`
 
 	// Amounts of the order, in Currency.
 	OrderSum      *decimal.Decimal `json:"OrderSum"`
@@ -170,11 +182,11 @@ type Refund struct {
 	ProcessedOn      Time `json:"ProcessedOn"`
 	RequiresApproval bool `json:"RequiresApproval"`
 	// Approved is nil while nobody has decided. It means something only if RequiresApproval.
-	Approved          *bool  `json:"Approved"`
-	ApprovalDecidedBy string `json:"ApprovalDecidedBy"`
-	ApprovalDecidedOn Time   `json:"ApprovalDecidedOn"`
-	SkipRefundEvents  bool   `json:"SkipRefundEvents"`
-	Shipped           bool   `json:"Shipped"`
+	Approved          *bool `json:"Approved"`
+	ApprovalDecidedBy Text  `json:"ApprovalDecidedBy"`
+	ApprovalDecidedOn Time  `json:"ApprovalDecidedOn"`
+	SkipRefundEvents  bool  `json:"SkipRefundEvents"`
+	Shipped           bool  `json:"Shipped"`
 	// VatRate is a fraction: 0.25 is 25 %.
 	VatRate *decimal.Decimal `json:"VatRate"`
 
@@ -227,6 +239,13 @@ type OrderRow struct {
 	ArticleNumber         string           `json:"ArticleNumber"`
 	Shelf                 string           `json:"Shelf"`
 	CampaignNames         string           `json:"CampaignNames"`
+}
+
+// UnmarshalJSON never fails: a member of another type than documented is left empty.
+func (r *OrderRow) UnmarshalJSON(data []byte) error {
+	type plain OrderRow
+	_ = json.Unmarshal(data, (*plain)(r)) //nolint:errcheck // see above
+	return nil
 }
 
 // amount converts to the common language: the row's amount where there is one row, which is what CreateRefund makes, else
@@ -294,11 +313,44 @@ func (list *refundList) problem(orderID int32) string {
 	return ""
 }
 
+// Order is an order as RetrieveOrder reads it: of its members only the refunds are documented.
+type Order struct {
+	Refunds []OrderRefund `json:"Refunds"`
+}
+
+func (o *Order) problem() string {
+	if o.Refunds == nil {
+		return "the response has no Refunds"
+	}
+	return ""
+}
+
+// OrderRefund is a refund as an order shows it. The types of most members are not documented, so ids are texts.
+type OrderRefund struct {
+	ID              Text             `json:"Id"` // not the RefundID, which is a UUID
+	OrderRowID      Text             `json:"OrderRowId"`
+	PaymentDetailID Text             `json:"PaymentDetailId"`
+	ReturnID        Text             `json:"ReturnId"`
+	ItemID          Text             `json:"ItemId"`
+	ArticleNumber   Text             `json:"ArticleNumber"`
+	CreatedAt       Time             `json:"CreatedAt"`
+	Total           *decimal.Decimal `json:"Total"` // no currency is documented, presumably the order's
+	Vat             *decimal.Decimal `json:"Vat"`
+	ReasonCode      Text             `json:"ReasonCode"`
+	Reason          Text             `json:"Reason"`
+	ToBalance       bool             `json:"ToBalance"`
+	RefundType      Text             `json:"RefundType"` // a word here, and a number elsewhere
+}
+
 // RefundApproval is the body of SetApproval. The zero value denies.
 type RefundApproval struct {
 	Approved          bool      `json:"Approved"`
 	ApprovalDecidedBy string    `json:"ApprovalDecidedBy,omitempty"`
 	ApprovalDecidedOn time.Time `json:"ApprovalDecidedOn,omitzero"` // the zero time means now
+}
+
+func (r *RefundApproval) check(op *httpx.Op) error {
+	return checkText(op, "ApprovalDecidedBy", r.ApprovalDecidedBy, maxText)
 }
 
 // ProcessedRefund is the body of SetAsProcessed.
@@ -307,6 +359,13 @@ type ProcessedRefund struct {
 	// Reference is better left empty: whether it replaces that of the refund, which it is found by, is not documented.
 	Reference   string    `json:"Reference,omitempty"`
 	ProcessedOn time.Time `json:"ProcessedOn,omitzero"` // the zero time means now
+}
+
+func (r *ProcessedRefund) check(op *httpx.Op) error {
+	if err := checkText(op, "ExternalID", r.ExternalID, maxText); err != nil {
+		return err
+	}
+	return checkText(op, "Reference", r.Reference, maxText)
 }
 
 // SettledRefund is the body of SetAsSettled and SetRowAsSettled.
@@ -381,6 +440,14 @@ func parseOrder(op *httpx.Op, order refund.Order) (int32, error) {
 		return 0, op.Invalid("Order.InvoiceID", "is set; Geins knows orders, and no invoices of them")
 	}
 	return parseID(op, "Order.ID", "the number of the order at Geins", order.ID)
+}
+
+// checkText checks a text of at most limit characters.
+func checkText(op *httpx.Op, field, text string, limit int) error {
+	if n := utf8.RuneCountInString(text); n > limit {
+		return op.Invalid(field, "has %d characters; %d are allowed", n, limit)
+	}
+	return op.CheckText(field, text)
 }
 
 func checkID(op *httpx.Op, field string, id int32) error {

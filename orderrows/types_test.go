@@ -111,6 +111,60 @@ func TestDecodeRefund(t *testing.T) {
 	}
 }
 
+// TestDecodeOrder reads an order with the members of its refunds that are known, and not with their types.
+func TestDecodeOrder(t *testing.T) {
+	body := `{"Id":1001,"Currency":{},"Refunds":[{"Id":7,"OrderRowId":2002,"PaymentDetailId":"12","ReturnId":null,"ArticleNumber":9,
+		"CreatedAt":"2026-01-02T03:04:05","Total":53.77,"ReasonCode":3,"Reason":"late","ToBalance":true,"Vat":10.754,"ItemId":5,
+		"RefundType":"Default"},{}]}`
+	got, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).RetrieveOrder(t.Context(), 1001)
+	require.NoError(t, err)
+	require.Len(t, got.Refunds, 2)
+	r := got.Refunds[0]
+	assert.Equal(t, []orderrows.Text{"7", "2002", "12", "", "9", "3", "late", "5", "Default"},
+		[]orderrows.Text{r.ID, r.OrderRowID, r.PaymentDetailID, r.ReturnID, r.ArticleNumber, r.ReasonCode, r.Reason, r.ItemID, r.RefundType})
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), r.CreatedAt.Time)
+	assert.Equal(t, "53.77", r.Total.String())
+	assert.Equal(t, "10.754", r.Vat.String())
+	assert.True(t, r.ToBalance)
+	assert.Nil(t, got.Refunds[1].Total)
+
+	got, err = newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: `{"Refunds":[]}`}).RetrieveOrder(t.Context(), 1001)
+	require.NoError(t, err)
+	assert.Empty(t, got.Refunds)
+	for _, unreadable := range []string{"", "<html>", "{}", "null", "[]", `{"Refunds":null}`, `{"Refunds":{}}`, noneYet} {
+		_, err = newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).RetrieveOrder(t.Context(), 1001)
+		require.ErrorIs(t, err, refund.ErrUnexpected, unreadable)
+		assert.Equal(t, refund.OutcomeRejected, refund.OutcomeOf(err), "a read moves no money")
+	}
+	wire := &wiretest.Transport{Status: http.StatusOK, Body: body}
+	_, err = newClient(t, wire).RetrieveOrder(t.Context(), 0)
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	assert.Empty(t, wire.Dumps)
+}
+
+// TestTextsThatNoRefundDependsOn never spoil the response; what decides about money does.
+func TestTextsThatNoRefundDependsOn(t *testing.T) {
+	body := one(`"RefundId":"` + refundID + `","OrderId":1001,"Reference":"k","Currency":"SEK","RefundedTotal":10,"ExternalOrderId":77,` +
+		`"OrderTransactionId":1e3,"SecondaryOrderTransactionId":{},"ExternalId":[1],"PaymentName":true,"Customer":null,"OrderStatus":3,` +
+		`"Description":5,"Author":{},"Rows":[{"OrderRowId":2002,"ProductId":"x","ArticleNumber":9,"Name":"Lamp"},7]`)
+	client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body})
+	got, err := client.RetrieveRefund(t.Context(), 1001, refundID)
+	require.NoError(t, err)
+	assert.Equal(t, orderrows.Text("77"), got.ExternalOrderID)
+	assert.Equal(t, orderrows.Text("3"), got.OrderStatus)
+	assert.Empty(t, got.ExternalID)
+	assert.Empty(t, got.Customer)
+	require.Len(t, got.Rows, 2)
+	assert.Equal(t, "Lamp", got.Rows[0].Name)
+	assert.Equal(t, int32(2002), got.Rows[0].OrderRowID)
+
+	for _, member := range []string{`"OrderId":"x"`, `"Reference":{}`, `"Currency":1`, `"RefundedTotal":{}`, `"Processed":"no"`, `"RefundRows":{}`} {
+		body := one(`"RefundId":"` + refundID + `",` + member)
+		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).RetrieveRefund(t.Context(), 1001, refundID)
+		require.Error(t, err, "%s decides about money", member)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	for members, want := range map[string]refund.Status{
 		``:                             refund.StatusPending,
