@@ -28,6 +28,7 @@ func (c *Client) CreateRefund(ctx context.Context, req RefundRequest) (*Refund, 
 func (c *Client) create(ctx context.Context, op *httpx.Op, req *RefundRequest) (*Refund, *httpx.Result, error) {
 	return httpx.Fetch(ctx, op, httpx.Call{
 		Method: http.MethodPost, Path: []string{"refunds"}, Body: req, Effect: httpx.Pays,
+		Private: append(req.Metadata.private(), req.Reason),
 	}, (*Refund).problem)
 }
 
@@ -68,7 +69,7 @@ func (c *Client) UpdateRefund(ctx context.Context, id ID, metadata Metadata) (*R
 	}
 	got, _, err := httpx.Fetch(ctx, op, httpx.Call{
 		Method: http.MethodPost, Path: []string{"refunds", string(id)}, Body: map[string]Metadata{"metadata": metadata},
-		Effect: httpx.Harmless,
+		Effect: httpx.Harmless, Private: metadata.private(),
 	}, func(r *Refund) string { return another(id, r.ID) })
 	return got, err
 }
@@ -76,10 +77,12 @@ func (c *Client) UpdateRefund(ctx context.Context, id ID, metadata Metadata) (*R
 // ListRefunds lists refunds, newest first: GET /refunds. With EndingBefore it goes the other way: from that refund to
 // ever newer ones. The sequence is lazy, can be ranged over again, and ends after its first error.
 func (c *Client) ListRefunds(ctx context.Context, f RefundFilter) iter.Seq2[*Refund, error] {
-	return c.list(ctx, c.http.Op("list refunds", refund.Attempt{}), f)
+	return c.list(ctx, c.http.Op("list refunds", refund.Attempt{}), f, f.problem)
 }
 
-func (c *Client) list(ctx context.Context, op *httpx.Op, f RefundFilter) iter.Seq2[*Refund, error] {
+func (c *Client) list(
+	ctx context.Context, op *httpx.Op, f RefundFilter, problem func(*refundList) string,
+) iter.Seq2[*Refund, error] {
 	if err := f.check(op); err != nil {
 		return httpx.Failed[*Refund](err)
 	}
@@ -95,7 +98,7 @@ func (c *Client) list(ctx context.Context, op *httpx.Op, f RefundFilter) iter.Se
 		}
 		list, _, err := httpx.Fetch(ctx, op, httpx.Call{
 			Method: http.MethodGet, Path: []string{"refunds"}, Query: query, Effect: httpx.Harmless, MaxBody: maxRead,
-		}, (*refundList).problem)
+		}, problem)
 		if err != nil {
 			return page, err
 		}

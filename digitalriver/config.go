@@ -93,6 +93,10 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// CloseIdleConnections closes the connections that the client keeps for later calls, unless Options.Transport is the
+// caller's own. The client stays usable.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
 func (cfg *Config) check(op *httpx.Op) error {
 	if cfg.APIKey.IsZero() {
 		return op.Invalid("APIKey", "is empty; the Dashboard issues it")

@@ -84,10 +84,15 @@ func (b *errorBody) message() string {
 	var texts []string
 	for _, d := range b.Errors {
 		text := d.Message
+		if text == "" {
+			text = string(d.Code)
+		}
 		if d.Parameter != "" {
 			text += " (parameter " + d.Parameter + ")"
 		}
-		texts = append(texts, strings.TrimSpace(text))
+		if text = strings.TrimSpace(text); text != "" {
+			texts = append(texts, text)
+		}
 	}
 	return strings.Join(texts, "; ")
 }

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -117,10 +118,8 @@ func TestErrors(t *testing.T) {
 				code, body = "", `{"type":"about:blank","title":"No","status":403,"errors":[{"detail":"no"}]}`
 			}
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, &wiretest.Transport{
-					Status: tt.status, Body: body, Header: http.Header{"X-Dr-Requestid": {"request-1"}},
-				}, noLookup)
-				_, err := client.Refund(t.Context(), refund.Request{
+				wire := &wiretest.Transport{Status: tt.status, Body: body, Header: http.Header{"X-Dr-Requestid": {"request-1"}}}
+				_, err := newClient(t, unmoved{wire}, noLookup).Refund(t.Context(), refund.Request{
 					IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD"),
 				})
 				require.ErrorIs(t, err, tt.kind)
@@ -135,6 +134,7 @@ func TestErrors(t *testing.T) {
 				assert.Equal(t, code != "", digitalriver.HasCode(err, "x", digitalriver.ErrorCode(code)) && code != "")
 
 				// The same answer to a read or an update never makes anything unknown.
+				client := newClient(t, wire, noLookup)
 				_, err = client.RetrieveRefund(t.Context(), "re_1")
 				require.Error(t, err)
 				assert.NotEqual(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
@@ -203,4 +203,18 @@ func TestHasCode(t *testing.T) {
 	assert.False(t, digitalriver.HasCode(&refund.Error{Provider: "instant", Code: "invalid_amount"}, digitalriver.CodeInvalidAmount))
 	assert.False(t, digitalriver.HasCode(errors.New("invalid_amount"), digitalriver.CodeInvalidAmount))
 	assert.False(t, digitalriver.HasCode(nil, digitalriver.CodeInvalidAmount))
+}
+
+// unmoved passes writes on, and shows an order of which nothing was refunded.
+type unmoved struct{ next http.RoundTripper }
+
+func (u unmoved) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet {
+		return u.next.RoundTrip(req)
+	}
+	body := `{"hasMore":false,"data":[]}`
+	if strings.HasPrefix(req.URL.Path, "/orders/") {
+		body = `{"id":"1","currency":"USD","capturedAmount":100,"availableToRefundAmount":100}`
+	}
+	return (&wiretest.Transport{Status: http.StatusOK, Body: body}).RoundTrip(req)
 }

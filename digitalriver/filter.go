@@ -119,3 +119,14 @@ func (l *refundList) problem() string {
 	}
 	return ""
 }
+
+// problem does not take the list of another order for the one that was asked for.
+func (f *RefundFilter) problem(l *refundList) string {
+	if p := l.problem(); p != "" {
+		return p
+	}
+	if slices.ContainsFunc(l.Data, func(r *Refund) bool { return differ(f.OrderID, r.OrderID) }) {
+		return "the response lists refunds of another order"
+	}
+	return ""
+}

@@ -148,7 +148,7 @@ func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) 
 	req := &op.Attempt.Request
 	made, res, err := c.create(ctx, op, native)
 	if err != nil {
-		return nil, err
+		return decide.After(ctx, op, c.look, err)
 	}
 	got := common(op, req.Order, made)
 	switch {
@@ -178,7 +178,8 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	}
 	var marked []*Refund     // with the key
 	var taken []refund.Money // by the order's refunds that have not failed
-	for r, err := range c.list(ctx, op, f) {
+	var stray bool           // a gateway may have mixed up the responses: another order's list shows nothing of this one
+	for r, err := range c.list(ctx, op, f, (*refundList).problem) {
 		if err != nil {
 			return seen, err
 		}
@@ -192,9 +193,13 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 			// Whether every list shows the metadata is not documented.
 			seen.Doubt = fmt.Sprintf("refund %.64q carries no key and may be this one", r.ID)
 		}
-		if !r.failed() && !r.isOfAnother(a.Request.Order) {
+		stray = stray || differ(native.OrderID, r.OrderID)
+		if !r.failed() {
 			taken = append(taken, r.taken())
 		}
+	}
+	if stray && len(marked) == 0 && seen.Clash == "" {
+		return seen, op.Unknown(refund.ErrUnexpected, "", "the response lists refunds of another order")
 	}
 	if len(marked) > 0 {
 		var clash string
@@ -232,22 +237,38 @@ func (c *Client) hidden(ctx context.Context, op *httpx.Op, taken []refund.Money)
 		return "the order is not found: the credentials may be those of another account", time.Time{}, nil
 	case err != nil:
 		return "", time.Time{}, err
-	case !o.hides(taken, a.Request.Amount):
+	}
+	if doubt = o.hides(taken, a.Request.Amount); doubt == "" {
 		return "", time.Time{}, nil
 	}
 	if again = time.Now().Add(recheck); !again.Before(a.LastSent.Add(giveUp)) {
 		again = time.Time{}
 	}
-	return "the order has less left than its refunds explain: one may be hidden, and this one may be it", again, nil
+	return doubt, again, nil
 }
 
-// hides reports whether the order has given away more than taken, so much more that amount could be in it. Available
-// amounts count pending refunds (issuing refunds page). Where an amount is not stated, there is nothing to tell by.
-func (o *Order) hides(taken []refund.Money, amount refund.Money) bool {
-	explained, sumErr := refund.Sum(append(taken, o.AvailableToRefund())...)
-	rest, subErr := o.CapturedAmount.money(o.Currency).Sub(explained)
+// hides returns why the order may have given away more than taken, so much more that amount could be in it, or "". Available
+// amounts count pending refunds (issuing refunds page). What is not stated is not nothing: the refund of a percentage of an
+// item may state its amount only when it has succeeded.
+func (o *Order) hides(taken []refund.Money, amount refund.Money) string {
+	const unstated = "the amounts of the order and its refunds do not say enough to tell whether one is hidden"
+	rest, err := o.CapturedAmount.money(o.Currency).Sub(o.AvailableToRefund()) // what is gone
 	enough, cmpErr := rest.Cmp(amount)
-	return errors.Join(sumErr, subErr, cmpErr) == nil && enough >= 0
+	if err = errors.Join(err, cmpErr); err == nil && enough < 0 { // whatever the refunds take
+		return ""
+	}
+	for _, m := range taken {
+		if err == nil {
+			rest, err = rest.Sub(m)
+		}
+	}
+	if err != nil {
+		return unstated
+	}
+	if enough, err = rest.Cmp(amount); err == nil && enough < 0 {
+		return ""
+	}
+	return "the order has less left than its refunds explain: one may be hidden, and this one may be it"
 }
 
 // GetRefund implements refund.Getter. ref.Order may be empty; if it is not, the refund must be of that order.
@@ -286,7 +307,7 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 	case q.Status != "" && f.State == "":
 		return httpx.Failed[*refund.Refund](op.Invalid("Status", "is %q; Digital River has pending, needs_action, succeeded, failed and expired", q.Status))
 	}
-	return httpx.Select(q, httpx.Convert(c.list(ctx, op, f), func(r *Refund) *refund.Refund { return common(op, q.Order, r) }))
+	return httpx.Select(q, httpx.Convert(c.list(ctx, op, f, f.problem), func(r *Refund) *refund.Refund { return common(op, q.Order, r) }))
 }
 
 // roundUp returns the next whole millisecond, which is how exact a date is sent.

@@ -111,7 +111,6 @@ func TestResolveLooksForWhatIsHidden(t *testing.T) {
 		percent = `{"id":"3","currency":"USD","items":[{"itemId":"7","percent":50}],"state":"pending","metadata":{"idempotency_key":"other"}}`
 		paid    = `{"id":"4","currency":"USD","amount":50,"refundedAmount":5,"state":"succeeded"}`
 		settled = `{"id":"8","currency":"USD","amount":5,"state":"succeeded"}`
-		foreign = `{"id":"5","orderId":"2","currency":"USD","amount":15,"state":"pending"}`
 	)
 	ten := func(members string) string {
 		return `{"id":"6","currency":"USD","amount":10,"state":"pending"` + members + `}`
@@ -121,20 +120,21 @@ func TestResolveLooksForWhatIsHidden(t *testing.T) {
 		doubt       bool
 		person      bool // at once
 	}{
-		"all explained":                  {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":95`, false, false},
-		"too little for this one":        {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85.01`, false, false},
-		"enough for this one":            {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
-		"what was paid counts":           {paid, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
-		"or what was asked for":          {settled, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
-		"another order's does not count": {foreign, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
-		"nothing is listed":              {"", `"capturedAmount":100,"availableToRefundAmount":90`, true, false},
-		"nothing is gone":                {"", `"capturedAmount":100,"availableToRefundAmount":100`, false, false},
-		"not stated":                     {five, `"capturedAmount":null,"availableToRefundAmount":85`, false, false},
-		"in another currency":            {five, `"capturedAmount":100,"availableToRefundAmount":85,"currency":"AUD"`, false, false},
-		// What is not stated is not nothing: 100 gone less 5 would leave enough for this one.
-		"the last does not say it":  {five + "," + percent, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
-		"the first does not say it": {percent + "," + five, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
-		"the only one does not":     {percent, `"capturedAmount":100,"availableToRefundAmount":0`, false, false},
+		"all explained":           {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":95`, false, false},
+		"too little for this one": {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85.01`, false, false},
+		"enough for this one":     {five + "," + failed, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"what was paid counts":    {paid, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"or what was asked for":   {settled, `"capturedAmount":100,"availableToRefundAmount":85`, true, false},
+		"nothing is listed":       {"", `"capturedAmount":100,"availableToRefundAmount":90`, true, false},
+		"nothing is gone":         {"", `"capturedAmount":100,"availableToRefundAmount":100`, false, false},
+		"not stated":              {five, `"capturedAmount":null,"availableToRefundAmount":85`, true, false},
+		"nor what is left":        {five, `"capturedAmount":100`, true, false},
+		"in another currency":     {five, `"capturedAmount":100,"availableToRefundAmount":85,"currency":"AUD"`, true, false},
+		// What is not stated is not nothing: 100 gone less 5 would leave enough for this one. With 9.99 gone nothing would.
+		"the last does not say it":  {five + "," + percent, `"capturedAmount":100,"availableToRefundAmount":0`, true, false},
+		"the first does not say it": {percent + "," + five, `"capturedAmount":100,"availableToRefundAmount":0`, true, false},
+		"the only one does not":     {percent, `"capturedAmount":100,"availableToRefundAmount":0`, true, false},
+		"too little is gone":        {percent, `"capturedAmount":100,"availableToRefundAmount":90.01`, false, false},
 		// One without a key may be this one, unless it is from before.
 		"one without a key":          {ten(""), `"capturedAmount":100,"availableToRefundAmount":90`, true, true},
 		"one without an amount":      {`{"id":"7","state":"pending"}`, `"capturedAmount":100,"availableToRefundAmount":90`, true, true},
@@ -337,6 +337,20 @@ func TestLookUpFindsAnotherRefund(t *testing.T) {
 		got, err := s.client.Refund(t.Context(), req)
 		require.NoError(t, err)
 		assert.Contains(t, got.ID, key)
+	}
+
+	// A response of another order proves nothing, neither alone nor among others.
+	for _, list := range []string{`{"id":"1","orderId":"2"}`, `{"id":"1","orderId":"2"},{"id":"2"}`} {
+		client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[` + list + `]}`})
+		_, err = client.Refund(t.Context(), s.request("7", "10.00"))
+		require.ErrorIs(t, err, refund.ErrUnexpected)
+		assert.Equal(t, refund.OutcomeNotSent, refund.OutcomeOf(err))
+		_, err = client.Resolve(t.Context(), refund.Attempt{Request: s.request("7", "10.00")})
+		require.ErrorIs(t, err, refund.ErrUnexpected)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		for _, err = range client.Refunds(t.Context(), refund.Query{Order: s.request("7", "10.00").Order}) {
+			require.ErrorIs(t, err, refund.ErrUnexpected)
+		}
 	}
 
 	// A response that ignores the filter, and one with another item too.

@@ -121,8 +121,14 @@ func (m Metadata) check(op *httpx.Op) error {
 		if n := utf8.RuneCountInString(key); n == 0 || n > maxKey {
 			return op.Invalid("Metadata", "has a key of %d characters; 1 to %d are allowed", n, maxKey)
 		}
+		if err := op.CheckText("Metadata", key); err != nil {
+			return err
+		}
 		switch v := value.(type) {
 		case string:
+			if err := op.CheckText("Metadata", v); err != nil {
+				return err
+			}
 			if n := utf8.RuneCountInString(v); n > maxValue {
 				return op.Invalid("Metadata", "has a value of %d characters; %d are allowed", n, maxValue)
 			}
@@ -136,6 +142,17 @@ func (m Metadata) check(op *httpx.Op) error {
 		}
 	}
 	return nil
+}
+
+// private returns the texts that no message may quote: all but the key, which errors name anyway.
+func (m Metadata) private() []string {
+	var texts []string
+	for name, value := range m {
+		if text, ok := value.(string); ok && name != keyMember && text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // RefundType is the part of an order or of an item that is refunded. Open: new values are kept verbatim.
@@ -276,7 +293,7 @@ func checkReason(op *httpx.Op, reason string) error {
 	if n := utf8.RuneCountInString(reason); n > maxReason {
 		return op.Invalid("Reason", "has %d characters; %d are allowed", n, maxReason)
 	}
-	return nil
+	return op.CheckText("Reason", reason)
 }
 
 // State is how far a refund has got. Open: new values are kept verbatim.

@@ -35,6 +35,16 @@ const (
 	EventRefundCreated            EventType = "refund.created"   // no longer sent
 )
 
+// The documented events of orders and charges that refunds set off (event types page). Event.Refund is nil: what the
+// object is differs between the samples of the charge's events, a charge or an order.
+const (
+	EventOrderRefunded        EventType = "order.refunded" // the object is the order
+	EventChargeRefundPending  EventType = "order.charge.refund.pending"
+	EventChargeRefundComplete EventType = "order.charge.refund.complete"
+	EventChargeRefundFailed   EventType = "order.charge.refund.failed"
+	EventCreditMemoCreated    EventType = "order.credit_memo.created"
+)
+
 // Event is a webhook event. Events come more than once, at the same time and in any order: read the refund again before
 // acting on one (best practices page).
 type Event struct {

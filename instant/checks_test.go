@@ -1,6 +1,8 @@
 package instant_test
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,7 +52,10 @@ func TestInvalidRequestsAreSigned(t *testing.T) {
 		{"Part", refund.ErrInvalidRequest, func(r *refund.Request) { r.Part = refund.PartShipping }},
 		{"Line", refund.ErrInvalidRequest, func(r *refund.Request) { r.Line = "1" }},
 	}
-	for _, id := range []string{"", ".", "..", "1/2", `1\2`, "1?2", "1%2", "1 2", "1\t2", "ordré", strings.Repeat("1", 65)} {
+	for _, id := range []string{
+		"", ".", "..", "1/../2", "./2", "1/..", " ", " 1", "1 ", "1\t2", "1\n2", "1\x002", "1\u00a02", "1\u200b2", "\u202e1", "1\x7f2",
+		"r-\xff", strings.Repeat("1", 256), strings.Repeat("é", 256),
+	} {
 		all = append(all, tests{{"Order.ID", refund.ErrInvalidRequest, func(r *refund.Request) {
 			r.Order = refund.Order{ID: id, MerchantID: "shop-1"}
 		}}}...)
@@ -90,9 +95,10 @@ func TestInvalidNativeRequestsAreSigned(t *testing.T) {
 	}{
 		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = "" }},
 		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = "a/../b" }},
-		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = long }},
+		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = strings.Repeat("1", 256) }},
 		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = ".." }},
-		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = "10 01" }},
+		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = "1001 " }},
+		{"DisplayOrderID", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.DisplayOrderID = "r-\xff" }},
 		{"StoreCode", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.StoreCode = "a b" }},
 		{"IdempotencyKey", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.IdempotencyKey = "a\nb" }},
 		{"IdempotencyKey", refund.ErrInvalidRequest, func(r *instant.RefundRequest) { r.IdempotencyKey = long }},
@@ -109,7 +115,33 @@ func TestInvalidNativeRequestsAreSigned(t *testing.T) {
 	assert.Empty(t, wire.Dumps)
 
 	req := nativeRequest() // the limits themselves are allowed
-	req.DisplayOrderID, req.IdempotencyKey = long[:64], long[:64]
+	req.DisplayOrderID, req.IdempotencyKey = strings.Repeat("é", 255), long[:64]
 	_, err := client.CreateRefund(t.Context(), req)
 	require.NoError(t, err)
 }
+
+// TestOrderIDs: an id is a JSON string and no path, so that whatever a shop shows to its customers arrives as it is.
+func TestOrderIDs(t *testing.T) {
+	for _, id := range []string{
+		"ORD/2024/001", `a\b?c%d#e&f`, "ORD 2024 001", "bestellung-äöü", "注文番号-42", "№ 7", `"quoted"`, "<b>", "..1", "1...2", "a..b/c", "🛒1",
+		strings.Repeat("é", 255),
+	} {
+		var body []byte
+		client := newClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			body, _ = io.ReadAll(r.Body) //nolint:errcheck // the body would show
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+		}))
+		req := request("k", "10.00")
+		req.Order.ID = id
+		got, err := client.Refund(t.Context(), req)
+		require.NoError(t, err, id)
+		assert.Equal(t, req.Order, got.Order)
+		var sent map[string]any
+		require.NoError(t, json.Unmarshal(body, &sent))
+		assert.Equal(t, id, sent["displayOrderId"])
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -15,12 +15,13 @@ const (
 	connectTimeout = 10 * time.Second
 	writeTimeout   = 30 * time.Second // instant-magento2, Service/DoRequest.php
 
-	// When Resolve may send a refund once more, counted from the first time: the guard lasts 60 seconds (refunds page).
-	resendFrom  = 15 * time.Second // the first one is registered by then
-	resendUntil = 45 * time.Second
-	resendOver  = 50 * time.Second // not a byte later
+	// When Resolve may send a refund once more: the guard lasts 60 seconds (refunds page). It begins when the first request
+	// was begun at the earliest, and that one may have left at any time until its attempt ended.
+	resendFrom  = 15 * time.Second // after the attempt ended: the request is registered by then
+	resendUntil = 45 * time.Second // after it began
+	resendOver  = 50 * time.Second // after it began: not a byte later
 
-	maxOrderID = 64
+	maxOrderID = 255 // characters
 	maxKey     = 64
 )
 
@@ -53,7 +54,8 @@ type Config struct {
 	NoIdempotencyKey bool
 
 	// ResendToResolve lets Resolve send a refund once more whose request got no response, with the same body and
-	// key, 15 to 45 seconds after the first. By default nothing is ever sent again.
+	// key, from 15 seconds after the attempt ended until 45 seconds after it began. By default nothing is ever sent again.
+	// An attempt that took more than 30 seconds is left to a person: a shorter AttemptTimeout leaves time to ask.
 	//
 	// The reasoning: for 60 seconds Instant refuses a second refund of the same order and amount. If the first request
 	// was registered, the second is refused with POSSIBLE_DUPLICATE_REFUND, which tells that it was; if it was not, the
@@ -61,8 +63,8 @@ type Config struct {
 	//
 	//   - if somebody else refunds the same amount of the same order within the minute before: that refund is then
 	//     taken for yours;
-	//   - if the first request is still being processed after 15 seconds, and the guard does not see it yet, or if the
-	//     second takes more than 10 seconds to arrive: both may be paid;
+	//   - if the first request is still being processed 15 seconds after its attempt ended, and the guard does not see it
+	//     yet, or if the second takes more than 10 seconds to arrive: both may be paid;
 	//   - if the clocks of the processes that share an Attempt differ by seconds.
 	//
 	// A response that leaves the outcome unknown, such as REFUND_FAILURE, is never followed by a second request: the
@@ -97,8 +99,9 @@ func New(cfg Config) (*Client, error) {
 			"X-Instant-App-Auth": {cfg.AppAuth.Reveal()},
 			"X-Instant-App-Id":   {cfg.AppID},
 		},
-		Secrets:  []string{cfg.AppAuth.Reveal()},
-		Classify: classify,
+		Secrets:          []string{cfg.AppAuth.Reveal()},
+		Classify:         classify,
+		FreshConnections: true, // an unknown outcome is a person's work
 	})
 	if err != nil {
 		return nil, err
@@ -110,6 +113,10 @@ func New(cfg Config) (*Client, error) {
 	c.caps = c.Capabilities()
 	return c, nil
 }
+
+// CloseIdleConnections closes the connections that the client keeps for later calls, unless Options.Transport is the
+// caller's own. The client stays usable.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func baseURL(e Environment) string {
 	if e == Staging {

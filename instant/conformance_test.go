@@ -15,7 +15,7 @@ func TestConformance(t *testing.T) {
 		"without idempotency key": func(cfg *instant.Config, _ *instanttest.Simulator) { cfg.NoIdempotencyKey = true },
 		"resend to resolve":       func(cfg *instant.Config, _ *instanttest.Simulator) { cfg.ResendToResolve = true },
 		"success in JSON":         func(_ *instant.Config, s *instanttest.Simulator) { s.SetSuccess("application/json", `{"ok":true}`) },
-		"success in text":         func(_ *instant.Config, s *instanttest.Simulator) { s.SetSuccess("text/plain", "Refunded") },
+		"success in a string":     func(_ *instant.Config, s *instanttest.Simulator) { s.SetSuccess("text/plain", `"Refunded"`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			refundtest.Run(t, refundtest.Harness{

@@ -34,12 +34,14 @@
 // Beyond the documents this package assumes that:
 //
 //   - a connection is made within 10 seconds;
-//   - order ids and idempotency keys have at most 64 characters, of visible ASCII, order ids without / \ ? %;
-//     store codes are visible ASCII;
+//   - order ids have at most 255 characters, that can be printed, without a space at either end, and are no paths with a
+//     part of . or ..; idempotency keys have at most 64 characters of visible ASCII; store codes are visible ASCII;
 //   - the amount is in the currency of the store, which is Config.Currency: the API has no field for it;
 //   - a documented code means what it says with any status of 400 and above;
 //   - REFUND_FAILURE does not prove that nothing moved: Instant asks to be contacted;
-//   - a 200 with an error in the documented form, or with a web page, is no success: its outcome is unknown;
-//   - 15 seconds after it was sent a request has been registered by the guard of 60 seconds, or will never be; and a
-//     request arrives within 10 seconds of being sent. Only Config.ResendToResolve rests on that.
+//   - a 200 is a success if its body is empty, or JSON that says nothing of an error: no error or errors at any depth
+//     that is more than null, false or empty, and no success that is false. With any other body, a plain text among
+//     them, the outcome is unknown;
+//   - 15 seconds after its attempt ended a request has been registered by the guard of 60 seconds, or will never be; and
+//     a request arrives within 10 seconds of being sent. Only Config.ResendToResolve rests on that.
 package instant

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/internal/wire"
@@ -38,15 +39,15 @@ type errorBody struct {
 }
 
 // classify reads a response. Nil means success, which is 200 and no other status (refunds page, and
-// instant-magento2, Service/DoRequest.php).
+// instant-magento2, Service/DoRequest.php), with a body that says nothing of an error.
 func classify(status int, body []byte) *httpx.Refusal {
-	var e errorBody
-	readable := json.Unmarshal(body, &e) == nil && e.Error != ""
-	if status == http.StatusOK && !readable && !webPage(body) {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	if status == http.StatusOK && (len(body) == 0 || json.Valid(body) && !complains(body)) {
 		return nil
 	}
 	r := httpx.ByStatus(status, body)
-	if readable {
+	var e errorBody
+	if json.Unmarshal(body, &e) == nil && e.Error != "" {
 		r.Code, r.Message = e.Error, wire.Text(e.Message)
 	}
 	if status < http.StatusBadRequest {
@@ -64,9 +65,66 @@ func classify(status int, body []byte) *httpx.Refusal {
 	return r
 }
 
-// webPage reports whether body is HTML, which comes from something in front of Instant.
-func webPage(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<"))
+// complains reports whether valid JSON says something of an error, at any depth and in every repetition of a member: an
+// error or errors that is not null, false or empty, or a success that is false. Text counts as a complaint if it has the
+// word in it. It takes time in proportion to the body: nothing is unmarshalled.
+func complains(body []byte) bool {
+	switch body[0] {
+	case '"':
+		return bytes.Contains(bytes.ToLower(body), []byte("error"))
+	case 'f':
+		return true // false
+	}
+	for i := 0; i < len(body); i++ {
+		if body[i] != '"' {
+			continue
+		}
+		text := body[i : i+stringEnd(body[i:])]
+		i += len(text) - 1
+		rest := bytes.TrimLeft(body[i+1:], " \t\r\n")
+		if len(rest) == 0 || rest[0] != ':' { // not the name of a member
+			continue
+		}
+		value := bytes.TrimLeft(rest[1:], " \t\r\n")
+		switch name := wire.Text(text); {
+		case strings.EqualFold(name, "error"), strings.EqualFold(name, "errors"):
+			if !nothing(value) {
+				return true
+			}
+		case strings.EqualFold(name, "success"):
+			if value[0] == 'f' {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stringEnd is where the JSON string ends that text begins with, its quotes included.
+func stringEnd(text []byte) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(text)
+}
+
+// nothing reports whether the JSON value at the beginning of text is null, false or empty.
+func nothing(text []byte) bool {
+	switch text[0] {
+	case 'n', 'f':
+		return true
+	case '"':
+		return text[1] == '"'
+	case '[', '{':
+		inner := bytes.TrimLeft(text[1:], " \t\r\n")
+		return inner[0] == ']' || inner[0] == '}'
+	}
+	return false
 }
 
 // refused is the table of codes which say that nothing was refunded. The status is 500 for each and tells nothing.

@@ -85,7 +85,7 @@ func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) 
 // finds refunds in the dashboard as soon as they are made.
 //
 // With Config.ResendToResolve, which has the reasoning, it moves money: a request that got no response is sent once more,
-// 15 to 45 seconds after the first time. 200 and POSSIBLE_DUPLICATE_REFUND both mean that the refund is there; anything
+// from 15 seconds after its attempt ended until 45 seconds after it began. 200 and POSSIBLE_DUPLICATE_REFUND both mean that the refund is there; anything
 // else is an error, whose Attempt will not be sent again.
 func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	op := c.http.Op("resolve", a)
@@ -93,15 +93,19 @@ func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 	if err != nil {
 		return refund.Resolution{}, op.Unresolved(err)
 	}
-	switch age := time.Since(a.FirstSent); {
-	case !c.resendToResolve || a.Tries > 1 || a.Answered || age < 0 || age > resendUntil:
+	from, until := a.LastSent.Add(resendFrom), a.FirstSent.Add(resendUntil)
+	if a.LastSent.Before(a.FirstSent) { // or not kept
+		from = a.FirstSent.Add(resendFrom)
+	}
+	switch now := time.Now(); {
+	case !c.resendToResolve || a.Tries > 1 || a.Answered || now.Before(a.FirstSent) || now.After(until) || from.After(until):
 		return refund.Resolution{
 			Attempt: a, Why: "Instant cannot be asked: look in its dashboard for a refund of " + a.Request.Amount.String() +
 				" of order " + a.Request.Order.ID + " (" + dashboard + ", Payments > Transactions)",
 		}, nil
-	case age < resendFrom:
+	case now.Before(from):
 		return refund.Resolution{
-			Attempt: a, NotBefore: a.FirstSent.Add(resendFrom), Why: "Instant may still be processing the first request",
+			Attempt: a, NotBefore: from, Why: "Instant may still be processing the first request",
 		}, nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, a.FirstSent.Add(resendOver))

@@ -76,7 +76,7 @@ func (b *bench) wait(t *testing.T, a refund.Attempt) {
 	require.NoError(t, err)
 	require.Equal(t, refund.VerdictUndetermined, got.Verdict)
 	require.True(t, got.NotBefore.After(time.Now()))
-	require.Equal(t, a.FirstSent.Add(15*time.Second), got.NotBefore)
+	require.Equal(t, a.LastSent.Add(15*time.Second), got.NotBefore)
 	require.Equal(t, a, got.Attempt)
 	require.Len(t, b.net.Requests(), sent)
 	<-time.After(time.Until(got.NotBefore))
@@ -151,16 +151,72 @@ func TestResendUncounted(t *testing.T) {
 	})
 }
 
-// TestResendAfterATimeout: the first request has used up most of the time.
+// TestResendAfterATimeout: the first request may have left just before its attempt ended, so that the 15 seconds count from
+// there. An attempt of 40 seconds leaves no time.
 func TestResendAfterATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		attempt := b.unknown(t, b.request("k", "10.00"), refundtest.NoAnswer)
 		require.Equal(t, 40*time.Second, time.Since(attempt.FirstSent))
+		b.byHand(t, b.resending, attempt)
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+	for took, resent := range map[time.Duration]bool{30 * time.Second: true, 30*time.Second + time.Millisecond: false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			b.net.Inject(refundtest.NoAnswer)
+			ctx, cancel := context.WithTimeout(t.Context(), took)
+			defer cancel()
+			_, err := b.resending.Refund(ctx, b.request("k", "10.00"))
+			var e *refund.Error
+			require.ErrorAs(t, err, &e)
+			if !resent {
+				b.byHand(t, b.resending, e.Attempt)
+				return
+			}
+			b.wait(t, e.Attempt)
+			got, err := b.resending.Resolve(t.Context(), e.Attempt)
+			require.NoError(t, err)
+			assert.Equal(t, refund.VerdictApplied, got.Verdict)
+			assert.Len(t, b.sim.Ledger(b.order), 1)
+		})
+	}
+}
+
+// TestResendAfterASlowDial: the first request left 9 seconds after its attempt began, and is processed for 10 more. The second
+// waits until it is registered.
+func TestResendAfterASlowDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.sim.SetProcessing(10 * time.Second)
+		slow := newClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-time.After(9 * time.Second)
+			return b.net.RoundTrip(r)
+		}), func(cfg *instant.Config) { cfg.ResendToResolve = true })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := slow.Refund(ctx, b.request("k", "10.00"))
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, refund.OutcomeUnknown, e.Outcome)
+		b.sim.SetProcessing(0)
+		for time.Since(e.Attempt.FirstSent) < time.Minute {
+			_, _ = b.resending.Resolve(t.Context(), e.Attempt) //nolint:errcheck // the ledger shows
+			<-time.After(time.Second)
+		}
+		assert.Len(t, b.sim.Ledger(b.order), 1)
+	})
+}
+
+// TestResendWithoutLastSent: an attempt whose LastSent its owner did not keep.
+func TestResendWithoutLastSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		attempt := b.unknown(t, b.request("k", "10.00"), refundtest.LostAnswer)
+		attempt.LastSent = time.Time{}
 		got, err := b.resending.Resolve(t.Context(), attempt)
 		require.NoError(t, err)
-		assert.Equal(t, refund.VerdictApplied, got.Verdict)
-		assert.Len(t, b.sim.Ledger(b.order), 1)
+		assert.Equal(t, attempt.FirstSent.Add(15*time.Second), got.NotBefore)
 	})
 }
 
@@ -298,7 +354,7 @@ func TestAnswered(t *testing.T) {
 		} {
 			b := newBench(t)
 			if fault == refundtest.ResetMidBody { // which needs a body
-				b.sim.SetSuccess("text/plain", "Refunded")
+				b.sim.SetSuccess("application/json", `{"refunded":true}`)
 			}
 			assert.Equal(t, answered, b.unknown(t, b.request("k", "10.00"), fault).Answered, fault)
 		}

@@ -2,7 +2,10 @@ package instant
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/multirefund/refund-go/internal/httpx"
 	"github.com/multirefund/refund-go/refund"
@@ -59,15 +62,23 @@ type RefundResponse struct {
 	Body refund.Raw
 }
 
-// checkOrderID refuses what no shop shows to a customer. Which ids there are is not documented.
+// checkOrderID refuses what no shop shows to a customer. Which ids there are is not documented; an id travels in a JSON
+// string, so that spaces, slashes and letters of any script are as good as digits.
 func checkOrderID(op *httpx.Op, field, id string) error {
-	switch {
+	if err := op.CheckText(field, id); err != nil {
+		return err
+	}
+	switch n := utf8.RuneCountInString(id); {
 	case id == "":
 		return op.Invalid(field, "is empty; it is the order id that the customer sees (displayOrderId)")
-	case len(id) > maxOrderID:
-		return op.Invalid(field, "has %d characters; %d are allowed", len(id), maxOrderID)
-	case !httpx.VisibleASCII(id) || strings.ContainsAny(id, `/\?%`) || id == "." || id == "..":
-		return op.Invalid(field, "is not an order id; visible ASCII without spaces and %s is allowed, but not . or .. alone", `/ \ ? %`)
+	case n > maxOrderID:
+		return op.Invalid(field, "has %d characters; %d are allowed", n, maxOrderID)
+	case strings.IndexFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0:
+		return op.Invalid(field, "has a character that cannot be printed; letters, digits, marks, signs and spaces are allowed")
+	case id[0] == ' ' || id[len(id)-1] == ' ': // a slip of copying, and another order than the one without to whoever compares ids
+		return op.Invalid(field, "begins or ends with a space")
+	case slices.ContainsFunc(strings.Split(id, "/"), func(part string) bool { return part == "." || part == ".." }):
+		return op.Invalid(field, "has a part of dots alone: it is a path, and no order id")
 	}
 	return nil
 }

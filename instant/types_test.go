@@ -1,7 +1,9 @@
 package instant_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,25 +21,60 @@ func TestDecodeRefund(t *testing.T) {
 		body    string
 		unknown bool
 	}{
-		"empty":                          {body: ``},
-		"white space":                    {body: " \r\n"},
-		"text":                           {body: `Refunded`},
-		"a JSON string":                  {body: `"ok"`},
-		"an empty object":                {body: `{}`},
-		"an object":                      {body: `{"success":true,"refund":{"id":1}}`},
-		"null":                           {body: `null`},
-		"a list":                         {body: `[]`},
-		"cut off":                        {body: `{"success":tr`},
-		"an amount of its own, a giant":  {body: `{"amount":1e2000000}`},
-		"a message":                      {body: `{"message":"done"}`},
-		"no error, empty":                {body: `{"error":"","message":"done"}`},
-		"no error, null":                 {body: `{"error":null,"message":null}`},
-		"no error, false":                {body: `{"error":false}`},
-		"an error in the wrong place":    {body: `{"error":"REFUND_FAILURE","message":"no"}`, unknown: true},
-		"a refusal in the wrong place":   {body: `{"error":"UNAUTHORIZED","message":"no"}`, unknown: true},
-		"a new error in the wrong place": {body: `{"error":"NEW"}`, unknown: true},
-		"a web page":                     {body: "\n<!DOCTYPE html><title>Sorry</title>", unknown: true},
-		"a web page with a byte order":   {body: "\ufeff<!DOCTYPE html><title>Sorry</title>", unknown: true},
+		"empty":                              {body: ``},
+		"white space":                        {body: " \r\n"},
+		"a byte order mark":                  {body: "\ufeff"},
+		"a JSON string":                      {body: `"ok"`},
+		"an empty JSON string":               {body: `""`},
+		"a number":                           {body: `1`},
+		"true":                               {body: `true`},
+		"an empty object":                    {body: `{}`},
+		"an object":                          {body: `{"success":true,"refund":{"id":1}}`},
+		"an object with a byte order mark":   {body: "\ufeff{\"success\":true}"},
+		"null":                               {body: `null`},
+		"a list":                             {body: `[]`},
+		"a list of an object":                {body: `[{"id":1}]`},
+		"an amount of its own, a giant":      {body: `{"amount":1e2000000}`},
+		"a message":                          {body: `{"message":"done"}`},
+		"no error, empty":                    {body: `{"error":"","message":"done"}`},
+		"no error, null":                     {body: `{"error":null,"message":null}`},
+		"no error, false":                    {body: `{"error":false}`},
+		"no error, an empty object":          {body: `{"error":{ }}`},
+		"no errors, an empty list":           {body: "{\"errors\" : [\n]}"},
+		"no errors, null":                    {body: `{"errors":null}`},
+		"an error as a value":                {body: `{"absent":"error","list":["errors"]}`},
+		"a name that has error in it":        {body: `{"errorCount":0,"\"error":1,"a\\":"error"}`},
+		"an error in the wrong place":        {body: `{"error":"REFUND_FAILURE","message":"no"}`, unknown: true},
+		"a refusal in the wrong place":       {body: `{"error":"UNAUTHORIZED","message":"no"}`, unknown: true},
+		"a new error in the wrong place":     {body: `{"error":"NEW"}`, unknown: true},
+		"an error that is an object":         {body: `{"error":{"code":"REFUND_FAILURE"}}`, unknown: true},
+		"an error that is true":              {body: `{"error":true}`, unknown: true},
+		"an error that is a number":          {body: `{"error":500}`, unknown: true},
+		"an error that is zero":              {body: `{"error":0}`, unknown: true},
+		"an error that is a list":            {body: `{"error":["no"]}`, unknown: true},
+		"errors":                             {body: `{"errors":[{"code":"REFUND_FAILURE"}]}`, unknown: true},
+		"an error and then none":             {body: `{"error":"X","error":""}`, unknown: true},
+		"no error and then one":              {body: `{"error":"","error":"X"}`, unknown: true},
+		"an error of another case":           {body: `{"Error":"X"}`, unknown: true},
+		"an error, escaped":                  {body: `{"\u0065rror":"X"}`, unknown: true},
+		"an error within":                    {body: `{"data":{"refund":{"error":"X"}}}`, unknown: true},
+		"an error in a list":                 {body: `[{"id":1},{"error":"X"}]`, unknown: true},
+		"an error with a byte order mark":    {body: "\ufeff{\"error\":\"X\"}", unknown: true},
+		"an error in a string":               {body: `"{\"error\":\"X\"}"`, unknown: true},
+		"no success":                         {body: `{"success":false,"message":"no"}`, unknown: true},
+		"false":                              {body: `false`, unknown: true},
+		"cut off":                            {body: `{"success":tr`, unknown: true},
+		"an error, cut off":                  {body: `{"error":"REFUND_FAIL`, unknown: true},
+		"two values":                         {body: `{}{}`, unknown: true},
+		"text":                               {body: `Refunded`, unknown: true},
+		"a text of a proxy":                  {body: `upstream connect error or disconnect/reset before headers`, unknown: true},
+		"a page without markup":              {body: `Access denied`, unknown: true},
+		"NUL bytes":                          {body: "\x00\x00\x00\x00", unknown: true},
+		"NUL bytes after JSON":               {body: "{}\x00", unknown: true},
+		"500 kB of brackets":                 {body: strings.Repeat("[", 500_000), unknown: true},
+		"200 kB of brackets that are closed": {body: strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), unknown: true},
+		"a web page":                         {body: "\n<!DOCTYPE html><title>Sorry</title>", unknown: true},
+		"a web page with a byte order":       {body: "\ufeff<!DOCTYPE html><title>Sorry</title>", unknown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wire := &wiretest.Transport{Status: http.StatusOK, Body: tt.body}
@@ -68,6 +105,8 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"ok":true}`)
 	f.Add(200, `<html>`)
 	f.Add(200, `{"error":"REFUND_FAILURE"}`)
+	f.Add(200, `{"error" : { },"errors":[],"a\\":"\u0065rror":1,"success":false}`)
+	f.Add(200, `"\"`)
 	f.Add(201, `{}`)
 	f.Add(302, `{"error":"POSSIBLE_DUPLICATE_REFUND"}`)
 	f.Add(500, `{"error":"POSSIBLE_DUPLICATE_REFUND","message":"no"}`)
@@ -82,6 +121,8 @@ func FuzzAnswers(f *testing.F) {
 		_, err := client.Refund(t.Context(), request("k", "10.00"))
 		if err == nil {
 			require.Equal(t, http.StatusOK, status)
+			text := strings.TrimSpace(strings.TrimPrefix(body, "\ufeff"))
+			require.True(t, text == "" || json.Valid([]byte(text)), "a success says nothing, or is JSON")
 		} else if status < 400 {
 			require.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
 		} else if refund.OutcomeOf(err) != refund.OutcomeUnknown {

@@ -12,7 +12,8 @@
 //     duplicates, and what is left to refund;
 //   - a body that is not JSON, or is not sent as application/json, is INTENRAL_SERVER_ERROR, and so is a displayOrderId or
 //     storeCode that is no string;
-//   - an amountToRefund that is missing or no number is INVALID_AMOUNT_TO_REFUND. It is rounded half away from zero, and
+//   - an amountToRefund that is missing, or neither a number nor the string of one, which instant-magento2 sends, is
+//     INVALID_AMOUNT_TO_REFUND. It is rounded half away from zero, and
 //     the smallest unit of currency is enough;
 //   - another storeCode is NO_ENTITY_FOUND, as is an order that the store does not have;
 //   - other members are ignored, because instant-magento2 sends some that are not documented;

@@ -83,7 +83,10 @@ func TestRefusals(t *testing.T) {
 		"a list":                    {"[" + good + "]", nil, instant.CodeIntenralServerError},
 		"no amount":                 {`{"displayOrderId":"100000001","storeCode":"simulated_store"}`, nil, instant.CodeInvalidAmountToRefund},
 		"amount under another name": {strings.Replace(good, "amountToRefund", "AmountToRefund", 1), nil, instant.CodeInvalidAmountToRefund},
-		"amount a string":           {strings.Replace(good, "10.99", `"10.99"`, 1), nil, instant.CodeInvalidAmountToRefund},
+		"amount a string":           {strings.Replace(good, "10.99", `"1.10"`, 1), nil, ""}, // instant-magento2
+		"amount an empty string":    {strings.Replace(good, "10.99", `""`, 1), nil, instant.CodeInvalidAmountToRefund},
+		"amount another string":     {strings.Replace(good, "10.99", `"ten"`, 1), nil, instant.CodeInvalidAmountToRefund},
+		"amount an object":          {strings.Replace(good, "10.99", `{}`, 1), nil, instant.CodeInvalidAmountToRefund},
 		"amount null":               {strings.Replace(good, "10.99", `null`, 1), nil, instant.CodeInvalidAmountToRefund},
 		"amount zero":               {strings.Replace(good, "10.99", `0.00`, 1), nil, instant.CodeInvalidAmountToRefund},
 		"amount negative":           {strings.Replace(good, "10.99", `-10.99`, 1), nil, instant.CodeInvalidAmountToRefund},

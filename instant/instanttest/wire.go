@@ -37,12 +37,9 @@ func readRequest(r *http.Request) (req request, problem string) {
 	return req, ""
 }
 
-// money reads a JSON number and rounds it to the currency's smallest unit.
+// money reads a JSON number, or the string of one that instant-magento2 sends, and rounds it to the currency's smallest unit.
 func money(raw json.RawMessage, currency string) (refund.Money, bool) {
-	if len(raw) == 0 || !strings.ContainsAny(string(raw[:1]), "-0123456789") {
-		return refund.Money{}, false
-	}
-	d, err := decimal.NewFromString(string(raw))
+	d, err := decimal.NewFromString(wire.Text(raw))
 	if err != nil || !wire.Sane(d) { // first of all: rounding a giant takes gigabytes
 		return refund.Money{}, false
 	}
