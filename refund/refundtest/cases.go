@@ -40,6 +40,12 @@ func cases() []testCase {
 		{"get refund", caseGet},
 		{"list refunds", caseList},
 		{"list refunds by time", caseListByTime},
+		{"response of another refund", caseAnotherRefund},
+		{"reads of another order", caseAnotherOrder},
+		{"reads without their lists", caseSilent},
+		{"absurd numbers", caseAbsurd},
+		{"transport that loses the context", caseLostContext},
+		{"transport that rebuilds requests", caseRebuilt},
 	}
 	for _, f := range Faults() {
 		all = append(all,
@@ -159,8 +165,6 @@ func caseInvalid(e *env) string {
 		"more than was captured":  {"Amount", with(func(r *refund.Request) { r.Captured = e.money(99) })},
 		"no order":                {"Order", with(func(r *refund.Request) { r.Order = refund.Order{} })},
 		"unknown part":            {"Part", with(func(r *refund.Request) { r.Part = "half" })},
-		"order of dots":           {"Order", orderWith("..")},
-		"order with slash":        {"Order", orderWith("1/../2")},
 		"order with control":      {"Order", orderWith("1\x002")},
 		"order of absurd length":  {"Order", orderWith(strings.Repeat("1", 10<<10))},
 	}
@@ -170,13 +174,13 @@ func caseInvalid(e *env) string {
 	if order.InvoiceID == "" { // the provider has none: dropping it would refund the order instead
 		requests["invoice"] = invalid{"Order", with(func(r *refund.Request) { r.Order.InvoiceID = "7" })}
 	}
-	for name, invalid := range requests {
+	check := func(name string, invalid invalid) {
 		_, err := e.client.Refund(context.Background(), invalid.req)
 		e.note(err)
 		var re *refund.Error
 		if !errors.As(err, &re) {
 			e.Errorf("%s: expected was a *refund.Error, not %v", name, err)
-			continue
+			return
 		}
 		kind, key := refund.ErrInvalidRequest, invalid.req.IdempotencyKey
 		if name == "more than was captured" {
@@ -195,8 +199,23 @@ func caseInvalid(e *env) string {
 			e.Errorf("%s: the error is %d characters long", name, len(re.Error()))
 		}
 	}
+	for name, invalid := range requests {
+		check(name, invalid)
+	}
 	if n := len(e.net.Requests()); n > 0 {
 		e.Errorf("%d requests went out for invalid refunds", n)
+	}
+	// Where the id is no part of a path, such an order may exist.
+	for _, id := range []string{"..", "1/../2", "../../admin", "1 2", "1?a=b#c"} {
+		var seen witness
+		e.net.through(seen.look)
+		if _, err := e.client.Refund(context.Background(), orderWith(id)); len(seen.texts) == 0 {
+			check("order "+id, invalid{"Order", orderWith(id)})
+		} else if e.note(err); err == nil {
+			e.Errorf("an order %q was refunded that nobody has made", id)
+		} else if problem := seen.carried(id); problem != "" {
+			e.Errorf("order %q: %s", id, problem)
+		}
 	}
 	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -31,11 +30,21 @@ const (
 	HTMLBlockPage           Fault = "html block page"            // not acted: something in front answers 403 in HTML
 	ServerErrorAfterCommit  Fault = "server error after commit"  // acted: something in front answers 502
 	ServerErrorBeforeCommit Fault = "server error before commit" // not acted: something in front answers 503
-	Throttle                Fault = "throttle"                   // not acted: 429, come back in a second
-	ThrottleForever         Fault = "throttle forever"           // not acted: 429, come back tomorrow
-	SlowDrip                Fault = "slow drip"                  // acted: the response comes a byte in 30 s
-	HugeBody                Fault = "huge body"                  // acted: the response does not end for 256 MiB
-	Redirect                Fault = "redirect"                   // not acted: 307 to another host
+	// HTMLRefusalAfterCommit: acted; a filter blocks the response, and answers 403 in HTML instead.
+	HTMLRefusalAfterCommit Fault = "html refusal after commit"
+	// HTMLUnauthorizedAfterCommit: acted; a filter answers 401 in HTML.
+	HTMLUnauthorizedAfterCommit Fault = "html unauthorized after commit"
+	// HTMLNotFoundAfterCommit: acted; a filter answers 404 in HTML.
+	HTMLNotFoundAfterCommit Fault = "html not found after commit"
+	// EmptyRefusalAfterCommit: acted; something in front answers 400 without a body.
+	EmptyRefusalAfterCommit Fault = "empty refusal after commit"
+	// ForeignRefusalAfterCommit: acted; a gateway answers 403 with a JSON envelope of its own (RFC 9457).
+	ForeignRefusalAfterCommit Fault = "foreign refusal after commit"
+	Throttle                  Fault = "throttle"         // not acted: 429, come back in a second
+	ThrottleForever           Fault = "throttle forever" // not acted: 429, come back tomorrow
+	SlowDrip                  Fault = "slow drip"        // acted: the response comes a byte in 30 s
+	HugeBody                  Fault = "huge body"        // acted: the response does not end for 256 MiB
+	Redirect                  Fault = "redirect"         // not acted: 307 to another host
 	// DuplicateDelivery: acted; the pooled connection dies before the response, and the request is delivered again if
 	// net/http would do so by itself (request.go, isReplayable).
 	DuplicateDelivery Fault = "duplicate delivery"
@@ -48,7 +57,26 @@ func Faults() []Fault {
 	return []Fault{
 		DialError, ResetBeforeWrite, LostAnswer, NoAnswer, ResetMidBody, Truncated, Garbage, HTMLBlockPage,
 		ServerErrorAfterCommit, ServerErrorBeforeCommit, Throttle, ThrottleForever, SlowDrip, HugeBody, Redirect,
-		DuplicateDelivery,
+		DuplicateDelivery, HTMLRefusalAfterCommit, HTMLUnauthorizedAfterCommit, HTMLNotFoundAfterCommit, EmptyRefusalAfterCommit,
+		ForeignRefusalAfterCommit,
+	}
+}
+
+// substitute is what is answered in the provider's place.
+type substitute struct {
+	status            int
+	contentType, body string
+}
+
+// substitutes returns the answers that hide the provider's own after it acted.
+func substitutes() map[Fault]substitute {
+	return map[Fault]substitute{
+		ServerErrorAfterCommit:      {http.StatusBadGateway, "text/html", "<html><title>502 Bad Gateway</title></html>"},
+		HTMLRefusalAfterCommit:      {http.StatusForbidden, "text/html", blockPage},
+		HTMLUnauthorizedAfterCommit: {http.StatusUnauthorized, "text/html", blockPage},
+		HTMLNotFoundAfterCommit:     {http.StatusNotFound, "text/html", blockPage},
+		EmptyRefusalAfterCommit:     {http.StatusBadRequest, "text/plain", ""},
+		ForeignRefusalAfterCommit:   {http.StatusForbidden, "application/problem+json", problemJSON},
 	}
 }
 
@@ -61,6 +89,7 @@ type Network struct {
 	queue     []Fault
 	always    Fault
 	readsDown bool
+	gateway   gateway // nil for none
 	requests  []*http.Request
 	last      time.Time   // when the last of them was handed over
 	writes    int         // how many of them were writes
@@ -140,7 +169,7 @@ func (n *Network) fault(req *http.Request) Fault {
 	if len(n.queue) > 0 {
 		f, n.queue = n.queue[0], n.queue[1:]
 	}
-	if acted(f) {
+	if acted(f) || f == "" && n.gateway != nil {
 		n.lost = append(n.lost, n.last)
 	}
 	return f
@@ -149,7 +178,8 @@ func (n *Network) fault(req *http.Request) Fault {
 // acted reports whether the provider processes a request that meets f, and its response is lost or spoiled.
 func acted(f Fault) bool {
 	switch f {
-	case LostAnswer, NoAnswer, ResetMidBody, Truncated, Garbage, ServerErrorAfterCommit, SlowDrip, HugeBody, DuplicateDelivery:
+	case LostAnswer, NoAnswer, ResetMidBody, Truncated, Garbage, ServerErrorAfterCommit, SlowDrip, HugeBody, DuplicateDelivery,
+		HTMLRefusalAfterCommit, HTMLUnauthorizedAfterCommit, HTMLNotFoundAfterCommit, EmptyRefusalAfterCommit, ForeignRefusalAfterCommit:
 		return true
 	case DialError, ResetBeforeWrite, HTMLBlockPage, ServerErrorBeforeCommit, Throttle, ThrottleForever, Redirect, StaleRead:
 	}
@@ -161,7 +191,7 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	f := n.fault(req)
 	switch f {
 	case "", StaleRead:
-		return n.next.RoundTrip(req)
+		return n.pass(req)
 	case DialError:
 		trace(req, false)
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -184,13 +214,12 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 		return n.deliverTwice(req)
 	default: // the provider acts first
 	}
-	resp, err := n.next.RoundTrip(req)
+	resp, body, err := whole(n.pass(req))
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, err
+	if s, ok := substitutes()[f]; ok {
+		return response(req, s.status, s.contentType, s.body), nil
 	}
 	switch f {
 	case LostAnswer:
@@ -198,19 +227,13 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	case NoAnswer:
 		<-req.Context().Done()
 		return nil, req.Context().Err()
-	case ServerErrorAfterCommit:
-		return answer(req, http.StatusBadGateway, "text/html", "<html><title>502 Bad Gateway</title></html>"), nil
 	case ResetMidBody:
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]),
 			failing{&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}}))
 	case Truncated:
-		resp.Body = io.NopCloser(bytes.NewReader(body[:len(body)/2]))
-		resp.ContentLength = -1
-		resp.Header.Del("Content-Length")
+		setBody(resp, body[:len(body)/2])
 	case Garbage:
-		resp.Body = io.NopCloser(strings.NewReader("\x00\xff{{{ " + canaryPerson))
-		resp.ContentLength = -1
-		resp.Header.Del("Content-Length")
+		setBody(resp, []byte("\x00\xff{{{ "+canaryPerson))
 	case SlowDrip:
 		resp.Body = io.NopCloser(&drip{req: req, rest: body})
 	case HugeBody:
@@ -220,6 +243,22 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	default:
 	}
 	return resp, nil
+}
+
+// whole reads the body of a response.
+func whole(resp *http.Response, err error) (*http.Response, []byte, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	return resp, body, errors.Join(err, resp.Body.Close())
+}
+
+// setBody replaces the body of a response, which has been read.
+func setBody(resp *http.Response, body []byte) {
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = -1
+	resp.Header.Del("Content-Length")
 }
 
 // deliverTwice is what net/http does to a request on a pooled connection that dies.
@@ -254,11 +293,17 @@ const (
 	canaryPerson = "jane.canary@example.com"
 	blockPage    = "<html><head><title>Attention Required! | Network</title></head><body>Sorry, " + canaryPerson +
 		", you have been blocked</body></html>"
+	problemJSON = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"blocked for ` + canaryPerson + `"}`
 )
 
+// answer takes a request in the provider's place, and answers it.
 func answer(req *http.Request, status int, contentType, body string) *http.Response {
 	drain(req)
 	trace(req, true)
+	return response(req, status, contentType, body)
+}
+
+func response(req *http.Request, status int, contentType, body string) *http.Response {
 	rec := httptest.NewRecorder()
 	rec.Header().Set("Content-Type", contentType)
 	rec.WriteHeader(status)

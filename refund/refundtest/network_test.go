@@ -75,6 +75,12 @@ func TestFaults(t *testing.T) {
 		HugeBody:                {acted: 1, status: 200},
 		Redirect:                {status: 307},
 		DuplicateDelivery:       {acted: 1, broken: true},
+
+		HTMLRefusalAfterCommit:      {acted: 1, status: 403},
+		HTMLUnauthorizedAfterCommit: {acted: 1, status: 401},
+		HTMLNotFoundAfterCommit:     {acted: 1, status: 404},
+		EmptyRefusalAfterCommit:     {acted: 1, status: 400},
+		ForeignRefusalAfterCommit:   {acted: 1, status: 403},
 	}
 	for _, f := range Faults() {
 		assert.Contains(t, want, f)
@@ -164,14 +170,10 @@ func TestDuplicateDelivery(t *testing.T) {
 	}
 }
 
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
 // What fails below the network is passed on, and is not replaced by the fault.
 func TestFaultsOnABrokenTransport(t *testing.T) {
 	broken := errors.New("broken")
-	for name, next := range map[string]transport{
+	for name, next := range map[string]transportFunc{
 		"no answer": func(*http.Request) (*http.Response, error) { return nil, broken },
 		"no body": func(*http.Request) (*http.Response, error) {
 			return &http.Response{Body: io.NopCloser(iotest.ErrReader(broken))}, nil
@@ -184,7 +186,7 @@ func TestFaultsOnABrokenTransport(t *testing.T) {
 			require.ErrorIs(t, err, broken, "%s, %s", name, f)
 		}
 	}
-	n := NewNetwork(transport(func(*http.Request) (*http.Response, error) { return nil, broken }))
+	n := NewNetwork(transportFunc(func(*http.Request) (*http.Response, error) { return nil, broken }))
 	n.Inject(DuplicateDelivery)
 	_, _, err := send(n, post(t, nil))
 	assert.ErrorIs(t, err, broken)

@@ -131,7 +131,8 @@ func runCase(t reporter, h Harness, m mode, c testCase) (skip string) {
 	baseURL, next, stop := "", InMemory(e.sim), func() {}
 	if m == server {
 		var transport *http.Transport
-		baseURL, transport, stop = serveTLS(e.sim)
+		e.server = &cutter{provider: e.sim}
+		baseURL, transport, stop = serveTLS(e.server)
 		next = transport
 	}
 	defer stop()
@@ -163,6 +164,7 @@ type env struct {
 	reporter
 	sim    Simulator
 	net    *Network
+	server *cutter // nil in memory
 	opts   refund.Options
 	client refund.Refunder
 	caps   refund.Capabilities

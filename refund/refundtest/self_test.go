@@ -72,7 +72,12 @@ const (
 	refusesDates      knob = "cannot list by time, which is no flaw"
 	hidesUndated      knob = "hides refunds without a date"
 	readsUnknown      knob = "calls a failed read unknown"
+	believesAnyOrder  knob = "believes a read of another order"
+	mendsIDs          knob = "mends the ids of orders"
 
+	believesAnyResponse    knob = "believes the response of another refund"
+	believesDialErrors     knob = "believes an error of connecting without evidence"
+	takesSilenceForAbsence knob = "takes a missing list for an empty one"
 	takesFailureForAbsence knob = "takes a failed look for absence"
 	resolvesWithoutKey     knob = "loses the key of what it cannot resolve"
 )
@@ -118,7 +123,7 @@ func flaws() map[string]flaw {
 		"draws a fresh key for each try":  {knob: freshKeys, caught: []string{"fault once: lost answer"}},
 		"pays without looking first":      {knob: payWithoutLooking, forgetful: true, caught: []string{"same key again", "same key with another amount"}},
 		"pays although it could not look": {knob: payBlindly, forgetful: true, caught: []string{"look-up fails"}},
-		"lets net/http repeat a refund":   {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery"}},
+		"lets net/http repeat a refund":   {knob: replayableBelow, forgetful: true, caught: []string{"fault once: duplicate delivery", "transport that rebuilds requests"}},
 		"relies on a provider that is forgetful": {
 			wrap: func(c *toyClient) refund.Refunder {
 				c.forgetful = false
@@ -131,12 +136,23 @@ func flaws() map[string]flaw {
 		// Misreporting what became of the money.
 		"calls an unreadable success a failure": {
 			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus == http.StatusCreated }),
-			caught: []string{"fault once: garbage", "fault once: truncated", "fault once: huge body", "fault always: reset mid body", "fault always: slow drip"},
+			caught: []string{"absurd numbers", "fault once: garbage", "fault once: truncated", "fault once: huge body", "fault always: reset mid body", "fault always: slow drip"},
 		},
 		"calls every 500 a refusal": {
 			spoil:  callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus >= 500 }),
 			caught: []string{"fault always: server error after commit"},
 		},
+		"calls every page that forbids a refusal": {
+			spoil: callsIt(refund.OutcomeRejected, func(e failure) bool { return e.HTTPStatus >= 400 && e.HTTPStatus < 500 }),
+			caught: []string{
+				"fault always: html refusal after commit", "fault once: html unauthorized after commit", "fault once: html not found after commit",
+				"fault once: empty refusal after commit", "fault always: foreign refusal after commit",
+			},
+		},
+		"believes the response of another refund":          {knob: believesAnyResponse, caught: []string{"response of another refund"}},
+		"believes a read of another order":                 {knob: believesAnyOrder, caught: []string{"reads of another order"}},
+		"takes a missing list for an empty one":            {knob: takesSilenceForAbsence, caught: []string{"reads without their lists"}},
+		"believes an error of connecting without evidence": {knob: believesDialErrors, caught: []string{"transport that loses the context"}},
 		"calls a lost answer not sent": {
 			spoil:     callsIt(refund.OutcomeNotSent, func(e failure) bool { return e.HTTPStatus == 0 }),
 			forgetful: true,
@@ -394,6 +410,7 @@ func flaws() map[string]flaw {
 		"drops the invoice":         {knob: dropsInvoice, caught: []string{"invalid requests are not sent"}},
 		"ignores what was captured": {knob: ignoresCaptured, caught: []string{"invalid requests are not sent"}},
 		"sends invalid requests":    {knob: sendsInvalid, caught: []string{"invalid requests are not sent"}},
+		"mends the ids of orders":   {knob: mendsIDs, caught: []string{"invalid requests are not sent"}},
 		"drops part and line":       {knob: dropsParts, caught: []string{"parts, lines and information arrive"}},
 		"hides that the reason travels": {
 			wrap: func(c *toyClient) refund.Refunder {

@@ -11,9 +11,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +56,13 @@ type toyRefund struct {
 	Line     string            `json:"line"`
 	Reason   string            `json:"reason"`
 	Metadata map[string]string `json:"metadata"`
+}
+
+// toyList is what a read shows of an order.
+type toyList struct {
+	Order   string       `json:"order"`
+	Count   int          `json:"count"`
+	Refunds *[]toyRefund `json:"refunds"`
 }
 
 type toyProblem struct {
@@ -133,7 +142,7 @@ func (p *toyProvider) respond(r *http.Request) (status int, body any) {
 				visible = append(visible, r)
 			}
 		}
-		return http.StatusOK, visible
+		return http.StatusOK, toyList{in.Order, len(visible), &visible}
 	}
 	if first, ok := p.keys[in.Key]; ok && !p.forgetful && p.Now().Sub(first.Made) < toyMemory {
 		if first.Order != in.Order || first.Amount != in.Amount {
@@ -223,6 +232,9 @@ func (c *toyClient) check(req refund.Request) *refund.Error {
 		e.Field = "Order.InvoiceID"
 		return e
 	}
+	if c.flaw.knob == mendsIDs {
+		return nil
+	}
 	if !regexp.MustCompile(`^order-\d{1,9}$`).MatchString(req.Order.ID) {
 		e := c.fail("refund", req.IdempotencyKey, refund.ErrInvalidRequest, refund.OutcomeNotSent, "is no order id")
 		e.Field = "Order.ID"
@@ -251,6 +263,9 @@ func (c *toyClient) send(ctx context.Context, req refund.Request) (*refund.Refun
 		var made toyRefund
 		began := time.Now()
 		e, again := c.do(ctx, http.MethodPost, in, &made)
+		if e == nil && c.flaw.knob != believesAnyResponse && (made.Order != in.Order || made.Key != in.Key || made.Amount != in.Amount) {
+			e, again = c.fail("", "", refund.ErrConflict, refund.OutcomeUnknown, "the response is of another refund"), false
+		}
 		if e == nil {
 			return c.common(req.Order, made), nil
 		}
@@ -296,7 +311,12 @@ func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any
 		return e, false
 	}
 	var header http.Header
-	e.HTTPStatus, header, e.Raw, e.Err = c.exchange(ctx, method, in)
+	var asked, connected bool // an error alone proves nothing
+	e.HTTPStatus, header, e.Raw, e.Err = c.exchange(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked = true },
+		GotConn: func(httptrace.GotConnInfo) { connected = true },
+	}), method, in)
+	proven := asked && !connected
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
@@ -304,7 +324,7 @@ func (c *toyClient) do(ctx context.Context, method string, in toyRefund, out any
 	var problem toyProblem
 	again = !c.forgetful
 	switch {
-	case errors.As(e.Err, &op) && op.Op == "dial":
+	case errors.As(e.Err, &op) && op.Op == "dial" && (proven || c.flaw.knob == believesDialErrors):
 		e.Outcome, again = refund.OutcomeNotSent, true
 	case e.Err != nil:
 	case e.HTTPStatus == http.StatusTooManyRequests:
@@ -345,7 +365,11 @@ func (c *toyClient) exchange(ctx context.Context, method string, in toyRefund) (
 			return 0, nil, nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base+"/refunds?order="+url.QueryEscape(in.Order), bytes.NewReader(body))
+	order := in.Order
+	if c.flaw.knob == mendsIDs {
+		order = strings.TrimLeft(order, "./ ")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+"/refunds?order="+url.QueryEscape(order), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
@@ -387,14 +411,22 @@ func (c *toyClient) common(order refund.Order, r toyRefund) *refund.Refund {
 }
 
 func (c *toyClient) list(ctx context.Context, order refund.Order) (all []*refund.Refund, e *refund.Error) {
-	var found []toyRefund
+	var found toyList
 	if e, _ := c.do(ctx, http.MethodGet, toyRefund{Order: order.ID}, &found); e != nil {
 		if e.Op = "read"; e.Outcome == refund.OutcomeUnknown && c.flaw.knob != readsUnknown {
 			e.Outcome = refund.OutcomeNotSent // a read moves nothing
 		}
 		return nil, e
 	}
-	for _, r := range found {
+	switch {
+	case found.Order != order.ID && c.flaw.knob != believesAnyOrder:
+		return nil, c.fail("read", "", refund.ErrUnexpected, refund.OutcomeRejected, "the response is of another order")
+	case found.Refunds == nil && c.flaw.knob != takesSilenceForAbsence:
+		return nil, c.fail("read", "", refund.ErrUnexpected, refund.OutcomeRejected, "the response has no list of refunds")
+	case found.Refunds == nil:
+		return nil, nil
+	}
+	for _, r := range *found.Refunds {
 		all = append(all, c.common(order, r))
 	}
 	return all, nil
