@@ -161,7 +161,7 @@ func (e *edge) refund(t *testing.T, client refund.Refunder) error {
 	require.NoError(t, err)
 	req := refund.Request{IdempotencyKey: refund.NewIdempotencyKey(), Order: e.sim.AddOrder(amount), Amount: amount}
 	_, err = client.Refund(t.Context(), req)
-	e.busy.Wait() // what arrives late counts too
+	e.wait() // what arrives late counts too
 	made := len(e.sim.Ledger(req.Order))
 	assert.LessOrEqual(t, made, 1, "paid twice: %v", err)
 	switch {

@@ -25,10 +25,11 @@ type edge struct {
 	server *httptest.Server
 	addr   string // what the client dials
 
-	armed atomic.Int32   // how many of the next writes the condition strikes
-	busy  sync.WaitGroup // handlers that have not returned
+	armed atomic.Int32 // how many of the next writes the condition strikes
 
 	mu    sync.Mutex
+	busy  int       // handlers that have not returned
+	idle  sync.Cond // busy is 0
 	pipes []*pipe
 	conns []net.Conn // all, to be closed in the end
 }
@@ -37,9 +38,10 @@ type edge struct {
 func newEdge(t *testing.T, sim refundtest.Simulator, protocol string, c *condition) *edge {
 	t.Helper()
 	e := &edge{sim: sim}
+	e.idle.L = &e.mu
 	e.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.busy.Add(1)
-		defer e.busy.Done()
+		e.handling(1)
+		defer e.handling(-1)
 		if c.strike != nil && r.Method != http.MethodGet && e.strikes() {
 			c.strike(e, w, r)
 			return
@@ -71,6 +73,23 @@ func newEdge(t *testing.T, sim refundtest.Simulator, protocol string, c *conditi
 		e.server.Close()
 	})
 	return e
+}
+
+func (e *edge) handling(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy += n; e.busy == 0 {
+		e.idle.Broadcast()
+	}
+}
+
+// wait waits for the handlers to return.
+func (e *edge) wait() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.busy > 0 {
+		e.idle.Wait()
+	}
 }
 
 func (e *edge) strikes() bool { return e.armed.Add(-1) >= 0 }
