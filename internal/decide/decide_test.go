@@ -103,6 +103,67 @@ func TestBefore(t *testing.T) {
 	}
 }
 
+// A refusal that the refund itself may have caused is looked up before it is believed; any other answer stands.
+func TestAfter(t *testing.T) {
+	t.Parallel()
+	paid := func() Sighting { return Sighting{Refund: &refund.Refund{ID: "r-1"}} }
+	caused := []refund.Kind{
+		refund.ErrAmountExceeded, refund.ErrDuplicate, refund.ErrConflict, refund.ErrLocked, refund.ErrNotRefundable, refund.ErrUnexpected,
+	}
+	for name, tt := range map[string]struct {
+		seen  Sighting
+		err   error
+		found bool
+		want  refund.Outcome
+	}{
+		"it is there":             {seen: paid(), found: true},
+		"it is there, in doubt":   {seen: Sighting{Refund: paid().Refund, Doubt: "lags"}, found: true},
+		"nothing is there":        {want: refund.OutcomeRejected},
+		"that proves nothing":     {seen: Sighting{Doubt: "lags"}, want: refund.OutcomeUnknown},
+		"another is in its place": {seen: Sighting{Refund: paid().Refund, Clash: "another amount"}, want: refund.OutcomeUnknown},
+		"looking fails":           {err: errors.New("down"), want: refund.OutcomeUnknown},
+	} {
+		for _, kind := range caused {
+			o := operation(t, "refund", refund.Attempt{Request: request()})
+			refused := &refund.Error{Kind: kind, Outcome: refund.OutcomeRejected, HTTPStatus: 422, Code: "no"}
+			got, err := After(t.Context(), o, func(_ context.Context, asked *httpx.Op) (Sighting, error) {
+				assert.Positive(t, asked.Attempt.Tries, "it is asked about one that was sent")
+				assert.False(t, asked.Attempt.LastSent.IsZero())
+				seen := tt.seen
+				if seen.Refund != nil {
+					seen.Refund = &refund.Refund{ID: seen.Refund.ID}
+				}
+				return seen, tt.err
+			}, refused)
+			if tt.found {
+				require.NoError(t, err, name)
+				assert.Equal(t, "r-1", got.ID, name)
+				assert.Len(t, got.Warnings, 1, name)
+				continue
+			}
+			assert.Nil(t, got, name)
+			var e *refund.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, []any{tt.want, kind, "no"}, []any{e.Outcome, e.Kind, e.Code}, name)
+			assert.Equal(t, tt.want == refund.OutcomeUnknown, e.Attempt.Tries > 0, "%s: what is unknown can be resolved", name)
+		}
+	}
+
+	o := operation(t, "refund", refund.Attempt{Request: request()})
+	for _, e := range []*refund.Error{
+		{Kind: refund.ErrInvalidRequest, Outcome: refund.OutcomeRejected},
+		{Kind: refund.ErrUnauthorized, Outcome: refund.OutcomeRejected},
+		{Kind: refund.ErrAmountExceeded, Outcome: refund.OutcomeUnknown},
+		{Kind: refund.ErrAmountExceeded, Outcome: refund.OutcomeNotSent},
+	} {
+		_, err := After(t.Context(), o, func(context.Context, *httpx.Op) (Sighting, error) {
+			assert.Fail(t, "it asks", "%v", e)
+			return paid(), nil
+		}, e)
+		assert.Same(t, e, err)
+	}
+}
+
 // A look that fails before anything is sent is told from one that fails while resolving: the first moved nothing.
 func TestLookFails(t *testing.T) {
 	t.Parallel()
