@@ -2,10 +2,8 @@ package afterpay
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,7 +17,6 @@ import (
 
 const (
 	tokenScope   = "merchant_api_v2" // authentication page
-	tokenTimeout = 30 * time.Second  // assumption: connect 10 s and read 20 s, as for reads
 	tokenLife    = 24 * time.Hour    // authentication page: 86399 s; more than a day is not believed
 	tokenMargin  = 5 * time.Minute   // assumption: a token is renewed that long before it expires
 	tokenPause   = 30 * time.Second  // assumption: after a failure, while the token before is still good
@@ -33,71 +30,51 @@ const (
 //	tokens, err := afterpay.NewTokenSource(cfg)
 //	cfg.TokenSource, cfg.SecretKey = tokens, refund.Secret{}
 //
-// It keeps a token, renews it before it expires, and asks for one at a time. It uses Transport, WrapTransport, Proxy, TLS,
-// UserAgent and AttemptTimeout of cfg's Options, follows no redirect and does not try again. With a BaseURL the endpoint is
-// there.
+// It keeps a token, renews it before it expires, and asks for one at a time, without trying again. It uses cfg's Options; with
+// a BaseURL the endpoint is there.
 //
 // A token that Afterpay refuses before it expires is not replaced: make another source, as for another SecretKey.
 //
-// Its errors are OutcomeNotSent: ErrUnauthorized if the endpoint says invalid_client, else ErrUnavailable.
+// Its errors are ErrUnauthorized if the endpoint says invalid_client, else ErrUnavailable.
 func NewTokenSource(cfg Config) (TokenSource, error) {
 	op := httpx.Setup(provider, cfg.Options)
 	if cfg.TokenSource != nil {
 		return nil, op.Invalid("TokenSource", "is set; this makes one, from MerchantID and SecretKey")
 	}
-	if _, err := New(cfg); err != nil { // checks everything
+	if err := cfg.check(op); err != nil {
 		return nil, err
 	}
-	op.Name = "get token"
-	host := "https://merchant-auth.afterpay.com"
-	if cfg.Environment == Sandbox {
-		host = "https://merchant-auth-sandbox.afterpay.com"
+	opts := cfg.Options
+	opts.Retry = refund.RetryPolicy{MaxAttempts: 1}
+	client, err := httpx.New(httpx.Config{
+		Provider:       provider,
+		Options:        opts,
+		BaseURL:        tokenURL(cfg.Environment),
+		ConnectTimeout: connectTimeout,
+		ReadTimeout:    readTimeout,
+		UserAgent:      cfg.userAgent(),
+		Header:         http.Header{"Accept": {"application/json"}},
+		Secrets:        []string{cfg.SecretKey.Reveal()},
+		Classify:       classifyToken,
+	})
+	if err != nil {
+		return nil, err
 	}
-	if cfg.BaseURL != "" {
-		host = strings.TrimRight(cfg.BaseURL, "/")
-	}
-	timeout := tokenTimeout
-	if cfg.AttemptTimeout > 0 {
-		timeout = cfg.AttemptTimeout
-	}
-	return &clientCredentials{
-		op: op, endpoint: host + "/v2/oauth2/token", merchantID: cfg.MerchantID, secretKey: cfg.SecretKey,
-		agent: strings.TrimSpace(cfg.UserAgent + " " + cfg.userAgent()), timeout: timeout,
-		client: &http.Client{
-			Transport:     tokenTransport(&cfg.Options),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		turn: make(chan struct{}, 1),
-	}, nil
+	return &clientCredentials{http: client, merchantID: cfg.MerchantID, secretKey: cfg.SecretKey, turn: make(chan struct{}, 1)}, nil
 }
 
-// tokenTransport keeps no connection: a token is for a day.
-func tokenTransport(opts *refund.Options) http.RoundTripper {
-	next := opts.Transport
-	if next == nil {
-		config := &tls.Config{MinVersion: tls.VersionTLS12}
-		if opts.TLS != nil {
-			config = opts.TLS.Clone()
-		}
-		config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-		next = &http.Transport{
-			Proxy: opts.Proxy, TLSClientConfig: config, TLSHandshakeTimeout: connectTimeout, DisableKeepAlives: true,
-			ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
-		}
+func tokenURL(e Environment) string {
+	if e == Sandbox {
+		return "https://merchant-auth-sandbox.afterpay.com"
 	}
-	if opts.WrapTransport != nil {
-		next = opts.WrapTransport(next)
-	}
-	return next
+	return "https://merchant-auth.afterpay.com"
 }
 
 // clientCredentials is the TokenSource of NewTokenSource.
 type clientCredentials struct {
-	op                          *httpx.Op
-	endpoint, merchantID, agent string
-	secretKey                   refund.Secret
-	timeout                     time.Duration
-	client                      *http.Client
+	http       *httpx.Client
+	merchantID string
+	secretKey  refund.Secret
 
 	turn chan struct{} // has an element while a token is being fetched
 	mu   sync.Mutex
@@ -125,7 +102,8 @@ func (c *clientCredentials) Token(ctx context.Context) (string, error) {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return "", c.failed(refund.ErrUnavailable, ctx.Err(), "the context ended while another call fetched a token")
+		_, err := c.fetch(ctx) // which says so, and sends nothing
+		return "", err
 	}
 	if held, ok := c.current(time.Now()); ok {
 		return held, nil
@@ -177,48 +155,22 @@ func (c *clientCredentials) keep(ctx context.Context, got token, err error) (str
 }
 
 func (c *clientCredentials) fetch(ctx context.Context) (token, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {c.merchantID}, "client_secret": {c.secretKey.Reveal()}, "scope": {tokenScope},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return token{}, c.failed(refund.ErrUnavailable, nil, "the request could not be built")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.agent)
 	began := time.Now()
-	resp, err := c.client.Do(req)
+	got, _, err := httpx.Fetch(ctx, c.http.Op("get token", refund.Attempt{}), httpx.Call{
+		Method: http.MethodPost,
+		Path:   []string{"v2", "oauth2", "token"},
+		Form: url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {c.merchantID}, "client_secret": {c.secretKey.Reveal()}, "scope": {tokenScope},
+		},
+		Effect:  httpx.Harmless,
+		MaxBody: maxTokenBody,
+	}, (*tokenResponse).problem)
 	if err != nil {
-		return token{}, c.unreachable(ctx, err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // everything of use has been read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenBody))
-	if err != nil {
-		return token{}, c.unreachable(ctx, err)
-	}
-	return c.read(resp.StatusCode, body, began)
-}
-
-// read reads a response. Nothing of it is quoted. That of an error is not documented: OAuth 2 (RFC 6749, 5.2) has 400 or 401
-// with invalid_client for credentials that are wrong.
-func (c *clientCredentials) read(status int, body []byte, began time.Time) (token, error) {
-	var got struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		ExpiresIn   text   `json:"expires_in"`
-		Error       text   `json:"error"`
-	}
-	unreadable := json.Unmarshal(body, &got) != nil
-	switch {
-	case (status == http.StatusBadRequest || status == http.StatusUnauthorized) && got.Error == "invalid_client":
-		return token{}, c.failed(refund.ErrUnauthorized, nil, "the token endpoint refused MerchantID and SecretKey")
-	case status != http.StatusOK:
-		return token{}, c.failed(refund.ErrUnavailable, nil, "the token endpoint answered with status "+strconv.Itoa(status))
-	case unreadable, !httpx.VisibleASCII(got.AccessToken), got.TokenType != "" && !strings.EqualFold(got.TokenType, "Bearer"):
-		return token{}, c.failed(refund.ErrUnavailable, nil, "the response of the token endpoint has no bearer token")
+		var e *refund.Error
+		if errors.As(err, &e) && e.Kind != refund.ErrUnauthorized {
+			e.Kind = refund.ErrUnavailable // the endpoint may answer better the next time
+		}
+		return token{}, err
 	}
 	seconds, err := strconv.ParseInt(string(got.ExpiresIn), 10, 32)
 	if err != nil {
@@ -230,27 +182,32 @@ func (c *clientCredentials) read(status int, body []byte, began time.Time) (toke
 	}, nil
 }
 
-// unreachable is the error of a request that brought no response. A cause that quotes the secret, as a transport of the
-// caller's own might, is dropped.
-func (c *clientCredentials) unreachable(ctx context.Context, cause error) error {
-	var wrapped *url.Error
-	if errors.As(cause, &wrapped) {
-		cause = wrapped.Err
-	}
-	if ended := ctx.Err(); ended != nil {
-		return c.failed(refund.ErrUnavailable, ended, "the token endpoint did not answer in time")
-	}
-	if secret := c.secretKey.Reveal(); strings.Contains(cause.Error(), secret) || strings.Contains(cause.Error(), url.QueryEscape(secret)) {
-		return c.failed(refund.ErrUnavailable, nil, "the token endpoint could not be reached")
-	}
-	return c.failed(refund.ErrUnavailable, cause, "the token endpoint could not be reached: "+cause.Error())
+// tokenResponse is the response of the token endpoint.
+type tokenResponse struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   text   `json:"expires_in"`
 }
 
-func (c *clientCredentials) failed(kind refund.Kind, cause error, message string) error {
-	err := c.op.NotSent(kind, "", "%s", message)
-	var e *refund.Error
-	if errors.As(err, &e) {
-		e.Err = cause
+func (r *tokenResponse) problem() string {
+	if !httpx.VisibleASCII(r.AccessToken) || r.TokenType != "" && !strings.EqualFold(r.TokenType, "Bearer") {
+		return "the response has no bearer token"
 	}
-	return err
+	return ""
+}
+
+// classifyToken reads a response of the token endpoint. That of an error is not documented: OAuth 2 (RFC 6749, 5.2) has 400
+// or 401 with invalid_client for credentials that are wrong.
+func classifyToken(status int, body []byte) *httpx.Refusal {
+	if status == http.StatusOK {
+		return nil
+	}
+	var got struct {
+		Error text `json:"error"`
+	}
+	r := &httpx.Refusal{Kind: refund.ErrUnavailable, Outcome: refund.OutcomeRejected}
+	if json.Unmarshal(body, &got) == nil && got.Error == "invalid_client" && (status == http.StatusBadRequest || status == http.StatusUnauthorized) {
+		r.Kind, r.Code, r.Message = refund.ErrUnauthorized, string(got.Error), "MerchantID and SecretKey are refused"
+	}
+	return r
 }

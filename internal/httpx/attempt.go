@@ -19,7 +19,10 @@ import (
 )
 
 // jsonType is shared by all requests; nobody writes to it.
-var jsonType = []string{"application/json"} //nolint:gochecknoglobals // read-only
+var ( //nolint:gochecknoglobals // read-only
+	jsonType = []string{"application/json"}
+	formType = []string{"application/x-www-form-urlencoded"}
+)
 
 var (
 	errTooLarge   = errors.New("the response is larger than allowed")
@@ -312,7 +315,7 @@ func (x *exchange) failure(ended, last error) *refund.Error {
 		if cause == nil {
 			cause = last
 		}
-		e.Err = unwrapURL(cause)
+		e.Err = x.veil(unwrapURL(cause))
 		if x.sent {
 			e.Outcome = refund.OutcomeUnknown
 		}

@@ -31,6 +31,7 @@ type Call struct {
 	Query  url.Values
 	Header http.Header // besides Config.Header
 	Body   any         // written as JSON; nil for none
+	Form   url.Values  // the body if Body is nil
 
 	Effect  Effect
 	MaxBody int64 // greatest size of a response; 0 means 1 MiB
@@ -40,12 +41,13 @@ type Call struct {
 
 func (call *Call) repeatable() bool { return call.Effect != Pays }
 
-// body is what the call sends.
-func (call *Call) body() ([]byte, error) {
+// body is what the call sends, and its type.
+func (call *Call) body() ([]byte, []string, error) {
 	if call.Body == nil {
-		return nil, nil
+		return []byte(call.Form.Encode()), formType, nil
 	}
-	return json.Marshal(call.Body) //nolint:wrapcheck // wrapped once, in Do
+	body, err := json.Marshal(call.Body)
+	return body, jsonType, err //nolint:wrapcheck // wrapped once, in Do
 }
 
 // Result is a response that Config.Classify took for a success.
@@ -73,7 +75,7 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	if problem != "" {
 		return nil, x.notSent(refund.ErrInvalidRequest, "path", nil, problem)
 	}
-	body, err := x.call.body()
+	body, contentType, err := x.call.body()
 	if err != nil {
 		return nil, x.notSent(refund.ErrInvalidRequest, "request", err, "cannot be written as JSON: "+err.Error())
 	}
@@ -98,7 +100,7 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	}
 	retryable := &retryablehttp.Request{Request: req}
 	if len(body) > 0 {
-		req.Header["Content-Type"] = jsonType
+		req.Header["Content-Type"] = contentType
 		if err := retryable.SetBody(body); err != nil {
 			return nil, x.notSent(refund.ErrInvalidRequest, "", err, "the request could not be built")
 		}
@@ -153,7 +155,7 @@ func (x *exchange) unauthorized(err error) error {
 		kind = k
 	}
 	err = unwrapURL(err)
-	return x.notSent(kind, "", err, "the credentials could not be obtained: "+err.Error())
+	return x.notSent(kind, "", x.veil(err), "the credentials could not be obtained: "+err.Error())
 }
 
 // earliest returns a, or b if a is zero.

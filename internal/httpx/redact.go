@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -66,6 +67,30 @@ func (x *exchange) cleaned(value string) (clean string, secret bool) {
 	spans, secret := find(value, needles, strings.Trim(value, "0123456789") != "")
 	value = hide(value, spans, len(value))
 	return value[:boundary(value, maxCode)], secret
+}
+
+// veiled stands for an error whose text shows what no message may. errors.Is still knows it; nothing else of it is in reach.
+type veiled struct {
+	text string
+	is   func(error) bool
+}
+
+// Error implements error.
+func (v veiled) Error() string { return v.text }
+
+// Is implements the method of errors.Is.
+func (v veiled) Is(target error) bool { return v.is(target) }
+
+// veil is err as it may be unwrapped: a transport or a token source may have quoted the request.
+func (x *exchange) veil(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if spans, _ := find(text, x.needles(), true); len(spans) == 0 {
+		return err
+	}
+	return veiled{x.redact(text), func(target error) bool { return errors.Is(err, target) }}
 }
 
 // needles returns what no message of this call may show.

@@ -216,6 +216,27 @@ func printed(t *testing.T, err error) string {
 	return b.String()
 }
 
+// An error of a transport or of a token source may quote the request: then it cannot be reached, only recognised.
+func TestQuotedInACause(t *testing.T) {
+	t.Parallel()
+	const secret = "canary-secret"
+	leak := func(h http.Header) error { return fmt.Errorf("cannot send %v: %w", h, io.ErrUnexpectedEOF) }
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) { return nil, leak(r.Header) })
+	source := func(_ context.Context, h http.Header) error { return leak(h) }
+	for name, c := range map[string]*Client{
+		"transport": newClient(t, transport, once, func(cfg *Config) {
+			cfg.Header, cfg.Secrets = http.Header{"Authorization": {"Basic " + secret}}, []string{secret}
+		}),
+		"token source": newClient(t, play(t), func(cfg *Config) {
+			cfg.Header, cfg.Secrets, cfg.Authorize = http.Header{"X-Key": {secret}}, []string{secret}, source
+		}),
+	} {
+		e := failed(t.Context(), t, c, write(Pays))
+		require.ErrorIs(t, e, io.ErrUnexpectedEOF, name)
+		assert.NotContains(t, printed(t, e), "canary", name)
+	}
+}
+
 func TestAddressesAndCards(t *testing.T) {
 	t.Parallel()
 	x := &exchange{op: newClient(t, play(t)).Op("refund", refund.Attempt{})}
