@@ -19,9 +19,9 @@ import (
 )
 
 // jsonType is shared by all requests; nobody writes to it.
-var ( //nolint:gochecknoglobals // read-only
-	jsonType = []string{"application/json"}
-	formType = []string{"application/x-www-form-urlencoded"}
+var (
+	jsonType = []string{"application/json"}                  //nolint:gochecknoglobals // read-only
+	formType = []string{"application/x-www-form-urlencoded"} //nolint:gochecknoglobals // read-only
 )
 
 var (
