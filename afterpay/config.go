@@ -146,6 +146,8 @@ func (cfg *Config) check(op *httpx.Op) error {
 		return op.Invalid("SecretKey", "is empty; set it, or TokenSource for OAuth2")
 	case !cfg.SecretKey.IsZero() && cfg.TokenSource != nil:
 		return op.Invalid("SecretKey", "is set beside TokenSource; set one of them")
+	case cfg.TokenSource != nil && httpx.IsNil(cfg.TokenSource):
+		return op.Invalid("TokenSource", "holds nil; leave the field unset for SecretKey")
 	case !slices.Contains(currencies(), cfg.Currency):
 		return op.Invalid("Currency", "must be the account's: one of %s", strings.Join(currencies(), ", "))
 	case !comment(cfg.MerchantName):

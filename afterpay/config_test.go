@@ -31,6 +31,7 @@ func TestNewNamesTheField(t *testing.T) {
 		{"MerchantID", func(c *afterpay.Config) { c.MerchantID = "3 2" }},
 		{"SecretKey", func(c *afterpay.Config) { c.SecretKey = refund.Secret{} }},
 		{"SecretKey", func(c *afterpay.Config) { c.TokenSource = tokenFunc(nil) }},
+		{"TokenSource", func(c *afterpay.Config) { c.SecretKey, c.TokenSource = refund.Secret{}, tokenFunc(nil) }},
 		{"Currency", func(c *afterpay.Config) { c.Currency = "" }},
 		{"Currency", func(c *afterpay.Config) { c.Currency = "JPY" }},
 		{"MerchantName", func(c *afterpay.Config) { c.MerchantName = "" }},

@@ -469,6 +469,33 @@ func TestRefundsLeavesVoidsOut(t *testing.T) {
 }
 
 // TestResolveReadsAfterAnUnreadableRepeat: a success that does not show the refund says no more than none.
+// TestResolveWithoutAPayment: that a payment is not found, in Afterpay's own words, is not the absence of its refund. The
+// credentials may be another account's.
+func TestResolveWithoutAPayment(t *testing.T) {
+	for status, body := range map[int]string{
+		http.StatusNotFound:           `{"errorCode":"not_found","errorId":"1","message":"no such payment","httpStatusCode":404}`,
+		http.StatusPreconditionFailed: `{"errorCode":"precondition_failed","errorId":"1","message":"no such payment","httpStatusCode":412}`,
+	} {
+		for _, age := range []time.Duration{time.Hour, 48 * time.Hour} { // sent again first, and not
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, &wiretest.Transport{Status: status, Body: body})
+				old := time.Now().Add(-age)
+				attempt := refund.Attempt{FirstSent: old, LastSent: old, Tries: 1, Request: refund.Request{
+					IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD"),
+				}}
+				for range 3 {
+					_, err := client.Resolve(t.Context(), attempt)
+					var e *refund.Error
+					require.ErrorAs(t, err, &e, "%d after %s", status, age)
+					assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+					attempt = e.Attempt
+					<-time.After(2 * time.Hour)
+				}
+			})
+		}
+	}
+}
+
 func TestResolveReadsAfterAnUnreadableRepeat(t *testing.T) {
 	client := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		wire := &wiretest.Transport{Status: http.StatusCreated, Body: `{"refundId":"9","amount":{}}`}

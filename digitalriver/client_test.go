@@ -298,6 +298,15 @@ func account(t *testing.T, n int) (*digitalriver.Client, *digitalrivertest.Simul
 	return client, sim, order, ids
 }
 
+// TestRetrieveOrderCharges: what the simulator has captured can be refunded, and its orders say so.
+func TestRetrieveOrderCharges(t *testing.T) {
+	client, _, order, _ := account(t, 0)
+	got, err := client.RetrieveOrder(t.Context(), digitalriver.ID(order.ID))
+	require.NoError(t, err)
+	want := []digitalriver.OrderCharge{{Captures: []digitalriver.Capture{{State: digitalriver.CaptureComplete}}}}
+	assert.Equal(t, want, got.Payment.Charges)
+}
+
 // TestListRefunds pages through a simulator both ways.
 func TestListRefunds(t *testing.T) {
 	client, _, _, ids := account(t, 23)

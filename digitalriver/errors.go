@@ -161,7 +161,7 @@ func badRequest(first ErrorDetail) (kind refund.Kind, refused bool) {
 		return refund.ErrOrderNotFound, true
 	case CodeAPIKeyExpired:
 		return refund.ErrUnauthorized, true
-	case "already_exists", "failed-request", "issuer_unavailable", "no_response", "unknown_error":
+	case "already_exists", "failed-request", "internal_error", "issuer_unavailable", "no_response", "unknown_error":
 		return 0, false // they sound as if something had been done, or might have been
 	case "account_closed", "card_expired", "card_limit_exceeded", "card_type_block", "card_velocity_exceeded", "charge_expired",
 		"charge_not_capturable", "country_restricted", "declined", "do_not_honor", "fraud", "fraud_block", "insufficient_funds",

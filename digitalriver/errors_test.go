@@ -81,7 +81,7 @@ func TestErrors(t *testing.T) {
 		{422, "invalid_amount", "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve},
 	}
 	// They sound as if something had been done, or might have been.
-	for _, code := range []string{"already_exists", "failed-request", "issuer_unavailable", "no_response", "unknown_error"} {
+	for _, code := range []string{"already_exists", "failed-request", "internal_error", "issuer_unavailable", "no_response", "unknown_error"} {
 		rows = append(rows, row{400, code, "", refund.ErrUnexpected, refund.OutcomeUnknown, refund.AdviceResolve})
 	}
 	for _, code := range []string{

@@ -449,8 +449,9 @@ type Order struct {
 	RefundedAmount  *Number    `json:"refundedAmount"`
 	// AvailableToRefundAmount is what was captured less what was refunded, pending refunds included. It may have
 	// binary noise; AvailableToRefund has not.
-	AvailableToRefundAmount *Number     `json:"availableToRefundAmount"`
-	Items                   []OrderItem `json:"items"`
+	AvailableToRefundAmount *Number      `json:"availableToRefundAmount"`
+	Items                   []OrderItem  `json:"items"`
+	Payment                 OrderPayment `json:"payment"`
 }
 
 // AvailableToRefund is AvailableToRefundAmount without binary noise; the zero Money if it is not stated.
@@ -462,4 +463,92 @@ type OrderItem struct {
 	ID                      ID      `json:"id"`
 	SKUID                   ID      `json:"skuId"`
 	AvailableToRefundAmount *Number `json:"availableToRefundAmount"`
+}
+
+// OrderPayment is what was paid for an order. Before version 2021-03-23 its charges were elsewhere (release notes).
+type OrderPayment struct {
+	Charges []OrderCharge `json:"charges"`
+}
+
+// UnmarshalJSON never fails, like those of all that it contains: what a charge says must not hide what is left to refund.
+func (p *OrderPayment) UnmarshalJSON(data []byte) error {
+	*p = OrderPayment{Charges: listOf[OrderCharge](membersOf(data)["charges"])}
+	return nil
+}
+
+// OrderCharge is a charge of an order. Only what is captured can be refunded: a capture has to be CaptureComplete first.
+// Before that the order is cancelled by its fulfilments, not refunded (issuing refunds page).
+type OrderCharge struct {
+	Captures []Capture           `json:"captures"`
+	Refunds  []OrderChargeRefund `json:"refunds"` // not the refunds of ListRefunds: see ChargeRefund
+}
+
+// UnmarshalJSON never fails.
+func (c *OrderCharge) UnmarshalJSON(data []byte) error {
+	members := membersOf(data)
+	*c = OrderCharge{Captures: listOf[Capture](members["captures"]), Refunds: listOf[OrderChargeRefund](members["refunds"])}
+	return nil
+}
+
+// Capture is a capture of a charge. One that cannot be read is listed without a state, so that it does not pass for complete.
+type Capture struct {
+	State CaptureState `json:"state"`
+}
+
+// UnmarshalJSON never fails.
+func (c *Capture) UnmarshalJSON(data []byte) error {
+	*c = Capture{State: CaptureState(wire.Text(membersOf(data)["state"]))}
+	return nil
+}
+
+// CaptureState is how far a capture has got. Open: new values are kept verbatim.
+type CaptureState string
+
+// CaptureComplete is the state that refunds require, and the only one that is documented (issuing refunds page).
+const CaptureComplete CaptureState = "complete"
+
+// OrderChargeRefund is a ChargeRefund as orders show it (charges page; OpenAPI document). Its id is shown by the charge
+// only. Amount is nil if it cannot be read.
+type OrderChargeRefund struct {
+	CreatedTime    Time              `json:"createdTime"`
+	UpdatedTime    Time              `json:"updatedTime"`
+	Amount         *Number           `json:"amount"`
+	State          ChargeRefundState `json:"state"`
+	FailureCode    string            `json:"failureCode"`
+	FailureMessage string            `json:"failureMessage"`
+}
+
+// UnmarshalJSON never fails.
+func (r *OrderChargeRefund) UnmarshalJSON(data []byte) error {
+	members := membersOf(data)
+	*r = OrderChargeRefund{
+		CreatedTime:    Time{wire.JSONTime(members["createdTime"], time.UTC)},
+		UpdatedTime:    Time{wire.JSONTime(members["updatedTime"], time.UTC)},
+		State:          ChargeRefundState(wire.Text(members["state"])),
+		FailureCode:    wire.Text(members["failureCode"]),
+		FailureMessage: wire.Text(members["failureMessage"]),
+	}
+	var amount *Number
+	if json.Unmarshal(members["amount"], &amount) == nil {
+		r.Amount = amount
+	}
+	return nil
+}
+
+// membersOf returns the members of an object; none of anything else.
+func membersOf(data []byte) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// listOf reads a list of what never fails to be read; nil if data is no list.
+func listOf[T any](data []byte) []T {
+	var list []T
+	if json.Unmarshal(data, &list) != nil {
+		return nil
+	}
+	return list
 }

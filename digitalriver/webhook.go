@@ -45,8 +45,8 @@ const (
 	EventCreditMemoCreated    EventType = "order.credit_memo.created"
 )
 
-// Event is a webhook event. Events come more than once, at the same time and in any order: read the refund again before
-// acting on one (best practices page).
+// Event is a webhook event. Events come more than once (the ID tells), at the same time and in any order: read the refund
+// again before acting on one (best practices page).
 type Event struct {
 	ID                  ID
 	Type                EventType
@@ -60,8 +60,8 @@ type Event struct {
 	Object, PreviousAttributes json.RawMessage
 }
 
-// ParseEvent reads the body of a webhook request. Check it with VerifySignature first. An error is a *refund.Error of
-// kind ErrInvalidRequest.
+// ParseEvent reads the body of a webhook request. Check it with VerifySignature first, and bound what you read
+// with http.MaxBytesReader. An error is a *refund.Error of kind ErrInvalidRequest.
 func ParseEvent(payload []byte) (*Event, error) {
 	op := &httpx.Op{Provider: provider, Name: "parse event"}
 	var envelope struct {

@@ -126,6 +126,9 @@ const maxInLine = 128
 
 // Error returns one line: what was tried, what became of it, why, and the ids to search for.
 func (e *Error) Error() string {
+	if e == nil { // %v of a nil *Error must not panic in a log
+		return "<nil>"
+	}
 	var b strings.Builder
 	if e.Provider != "" {
 		b.WriteString(e.Provider)

@@ -198,6 +198,12 @@ func TestErrorText(t *testing.T) {
 }
 
 // Each detail is printed if it is set, and leaves no trace if it is not.
+func TestErrorTextOfNone(t *testing.T) {
+	t.Parallel()
+	var none *refund.Error
+	assert.NotPanics(t, func() { _ = none.Error() })
+}
+
 func TestErrorTextOfOneField(t *testing.T) {
 	bare := (&refund.Error{}).Error()
 	assert.Contains(t, bare, refund.OutcomeUnknown.String())

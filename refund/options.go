@@ -33,7 +33,8 @@ type Options struct {
 	// Nil means none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// TLS configures the module's own transport: certificates of a client, authorities to trust. It is cloned; its least
-	// version is 1.2. Nil means Go's defaults.
+	// version is 1.2. Nil means Go's defaults. With TLS 1.3 a server refuses a client's certificate only after the request
+	// may have gone out: that outcome is unknown.
 	TLS *tls.Config
 	// BaseURL replaces the provider's address, for simulators and gateways: https, or http on a loopback host.
 	// Empty means the provider's own.

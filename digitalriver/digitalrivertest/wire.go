@@ -126,5 +126,6 @@ func (s *Simulator) wire(o *order) members {
 		"items": []members{{
 			"id": item.item, "skuId": item.sku, "availableToRefundAmount": number(s.available(o, item.item, "", s.Visible)),
 		}},
+		"payment": members{"charges": []members{{"captures": []members{{"state": "complete"}}}}},
 	}
 }

@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	environment := flags.String("environment", string(afterpay.Sandbox), "sandbox or production")
 	dryRun := flags.Bool("dry-run", false, "print the request and send nothing")
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) { // it has been printed
+			return nil
+		}
 		return err
 	}
 
@@ -59,13 +62,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		cfg.Transport = dry{out}
 		cfg.Retry.MaxAttempts = 1
 	}
+	if cfg.MerchantID == "" || cfg.SecretKey.IsZero() {
+		return errors.New("set AFTERPAY_MERCHANT_ID and AFTERPAY_SECRET_KEY, or give -dry-run")
+	}
 	client, err := afterpay.New(cfg)
 	if err != nil {
 		return err
 	}
 	money, err := refund.ParseMoney(*amount, *currency)
 	if err != nil {
-		return err
+		return fmt.Errorf("-amount and -currency: %w", err)
 	}
 	if *key == "" {
 		*key = refund.NewIdempotencyKey()

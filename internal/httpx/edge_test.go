@@ -281,6 +281,27 @@ func TestWrapTransport(t *testing.T) {
 	assert.Equal(t, []string{http.MethodGet}, seen)
 }
 
+func TestCloseIdleConnections(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dials.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c, err := New(Config{Provider: "test", Options: refund.Options{BaseURL: server.URL}, Classify: func(int, []byte) *Refusal { return nil }})
+	require.NoError(t, err)
+	for want, before := range []func(){func() {}, func() {}, c.CloseIdleConnections} {
+		before()
+		_, err := do(t.Context(), c, read())
+		require.NoError(t, err)
+		assert.EqualValues(t, max(want, 1), dials.Load())
+	}
+}
+
 func TestTransportOptionsThatDoNotGoTogether(t *testing.T) {
 	t.Parallel()
 	var none roundTrip

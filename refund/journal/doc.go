@@ -29,6 +29,11 @@
 // Equal partial refunds with keys of their own are legitimate, one after the other. Open entries, and those that are pending
 // or succeeded, reserve their amount (State.Reserves).
 //
+// # Contexts
+//
+// A refund that is cut off by its context is unknown until it is resolved. A web request's context ends when the customer
+// leaves: give Refund context.WithoutCancel(r.Context()). Every call is bounded by the client's own timeouts and by the lease.
+//
 // # Accounts
 //
 // An entry belongs to one account of one provider: the same key, or the same order id, at another account is another refund
