@@ -104,7 +104,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	if p.Refunds == nil {
 		seen.Doubt = "the payment shows no list of refunds, which is not an empty one"
 	}
-	id := requestID(req.IdempotencyKey)
+	id, voids := requestID(req.IdempotencyKey), p.voids()
 	for i := range p.Refunds {
 		r := &p.Refunds[i]
 		amount := r.Amount.Common()
@@ -112,7 +112,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		case r.MerchantReference != req.IdempotencyKey && r.RequestID != id:
 			// Whether the payment shows the references of every refund is specified, but was never seen: one without
 			// them could be this one, unless it states another amount.
-			if r.MerchantReference == "" && r.RequestID == "" && (amount == req.Amount || amount == refund.Money{}) && !p.voided(r) {
+			if r.MerchantReference == "" && r.RequestID == "" && (amount == req.Amount || amount == refund.Money{}) && !voids[r.RefundID] {
 				seen.Doubt = "the payment shows a refund without any reference, and not of another amount: it may be this one"
 			}
 		case r.RequestID != "" && r.RequestID != id, r.MerchantReference != "" && r.MerchantReference != req.IdempotencyKey:
@@ -165,8 +165,9 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 			return nil, err
 		}
 		var refunds []*refund.Refund
+		voids := p.voids()
 		for i := range p.Refunds {
-			if r := &p.Refunds[i]; !p.voided(r) {
+			if r := &p.Refunds[i]; !voids[r.RefundID] {
 				refunds = append(refunds, shown(op, q.Order, r))
 			}
 		}

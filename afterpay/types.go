@@ -313,15 +313,16 @@ func (p *Payment) problem() string {
 	return ""
 }
 
-// voided reports whether an entry was made by a void: its id is then that of the VOIDED event (recorded by
+// voids returns the ids of the entries that were made by voids: they are those of the VOIDED events (recorded by
 // solidus_afterpay).
-func (p *Payment) voided(r *Refund) bool {
+func (p *Payment) voids() map[string]bool {
+	ids := map[string]bool{}
 	for i := range p.Events {
-		if p.Events[i].Type == EventVoided && p.Events[i].ID == r.RefundID && r.RefundID != "" {
-			return true
+		if e := &p.Events[i]; e.Type == EventVoided && e.ID != "" {
+			ids[e.ID] = true
 		}
 	}
-	return false
+	return ids
 }
 
 // Event is one step in the life of a payment.

@@ -2,6 +2,7 @@ package afterpay_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,13 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"id":"1","refunds":[{"refundId":"1","merchantReference":"k","amount":{"amount":"10.0","currency":"AUD"}}],"events":[{"type":"VOIDED"}]}`)
 	f.Add(422, `{"errorCode":"invalid_amount","errorId":"c7585eb6f53f5af5","message":"no","httpStatusCode":422}`)
 	f.Add(201, `{"refundId":"1","amount":{"amount":"1e999999999","currency":"AUD"}}`)
+	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	f.Add(201, `{"refundId":"1","amount":{"amount":"`+digits+`","currency":"AUD"}}`)
+	f.Add(200, `{"id":"1","originalAmount":{"amount":`+digits+`},"refunds":[]}`)
+	f.Add(200, `{"id":"1","refunds":`+deep)
+	f.Add(200, `{`+members+`"id":"1","refunds":[]}`)
+	f.Add(422, `{"errorCode":"invalid_amount","message":"`+digits+`"}`)
+	f.Add(200, `{"results":[{"id":"1"}],"totalResults":1}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {
 			return
@@ -138,6 +146,12 @@ func FuzzAnswers(f *testing.F) {
 		old := refund.Attempt{Request: request, FirstSent: time.Now().Add(-48 * time.Hour), LastSent: time.Now().Add(-48 * time.Hour), Tries: 1}
 		if got, err := client.Resolve(t.Context(), old); err != nil {
 			require.Equal(t, refund.Resolution{}, got)
+		}
+		for got, err := range client.Refunds(t.Context(), refund.Query{Order: request.Order}) {
+			require.Equal(t, err == nil, got != nil)
+		}
+		for got, err := range client.ListPayments(t.Context(), afterpay.PaymentFilter{IncludeNextLink: true}) {
+			require.Equal(t, err == nil, got != nil)
 		}
 	})
 }

@@ -198,6 +198,60 @@ func TestDecodeOrder(t *testing.T) {
 	}
 }
 
+// TestDecodeOrderCharges: what cannot be read of the charges leaves the rest of the order as it is.
+func TestDecodeOrderCharges(t *testing.T) {
+	at := digitalriver.Time{Time: time.Date(2021, 4, 5, 10, 11, 12, 0, time.UTC)}
+	for name, tt := range map[string]struct {
+		payment string
+		want    []digitalriver.OrderCharge
+	}{
+		"captured": {
+			`{"charges":[{"captures":[{"state":"complete"}]}]}`,
+			[]digitalriver.OrderCharge{{Captures: []digitalriver.Capture{{State: digitalriver.CaptureComplete}}}},
+		},
+		"refunded": {
+			`{"charges":[{"captures":[],"refunds":[{"createdTime":"2021-04-05T10:11:12Z","updatedTime":"2021-04-05T10:11:12Z",` +
+				`"amount":"5.95","state":"failed","failureCode":"declined","failureMessage":"no"}]}]}`,
+			[]digitalriver.OrderCharge{{Captures: []digitalriver.Capture{}, Refunds: []digitalriver.OrderChargeRefund{{
+				CreatedTime: at, UpdatedTime: at, Amount: number("5.95"), State: digitalriver.ChargeRefundFailed,
+				FailureCode: "declined", FailureMessage: "no",
+			}}}},
+		},
+		"several": {
+			`{"charges":[{"captures":[{"state":"complete"},{"state":"new"}]},{}]}`,
+			[]digitalriver.OrderCharge{{Captures: []digitalriver.Capture{{State: "complete"}, {State: "new"}}}, {}},
+		},
+		"captures that are none": {
+			`{"charges":[{"captures":[7,null,{"state":{}},{"state":"complete"}]}]}`,
+			[]digitalriver.OrderCharge{{Captures: []digitalriver.Capture{{}, {}, {}, {State: "complete"}}}},
+		},
+		"captures that are no list": {
+			`{"charges":[{"captures":"complete","refunds":[{"state":"pending"}]}]}`,
+			[]digitalriver.OrderCharge{{Refunds: []digitalriver.OrderChargeRefund{{State: digitalriver.ChargeRefundPending}}}},
+		},
+		"refunds that are none": {
+			`{"charges":[{"refunds":["x",{"createdTime":"yesterday","amount":"ten","state":"complete","failureCode":[]},` +
+				`{"amount":[1]},{"amount":null}]}]}`,
+			[]digitalriver.OrderCharge{{Refunds: []digitalriver.OrderChargeRefund{{}, {State: digitalriver.ChargeRefundComplete}, {}, {}}}},
+		},
+		"charges that are none":    {`{"charges":["x",null,[]]}`, []digitalriver.OrderCharge{{}, {}, {}}},
+		"no charges":               {`{"charges":[]}`, []digitalriver.OrderCharge{}},
+		"charges that are no list": {`{"charges":{"captures":[]}}`, nil},
+		"without charges":          {`{}`, nil},
+		"a list":                   {`[]`, nil},
+		"a string":                 {`"x"`, nil},
+		"null":                     {`null`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `{"id":"1","currency":"USD","payment":` + tt.payment + `,"availableToRefundAmount":1.5}`
+			got, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).RetrieveOrder(t.Context(), "1")
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got.Payment.Charges)
+			assert.Equal(t, refund.MustParseMoney("1.50", "USD"), got.AvailableToRefund())
+		})
+	}
+}
+
 // FuzzAnswers lets any bytes be the answer to a refund, to the listing before it and to what is read to resolve it.
 // Nothing may panic, and a 201 is a success or unknown, never a refusal.
 func FuzzAnswers(f *testing.F) {
@@ -205,6 +259,12 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"hasMore":false,"data":[{"id":"re_1","currency":"USD","amount":10,"metadata":{"idempotency_key":"k"}}],"id":"1","capturedAmount":10,"availableToRefundAmount":5}`)
 	f.Add(400, `{"type":"bad_request","errors":[{"code":"invalid_parameter","parameter":"amountRequested","message":"no"}]}`)
 	f.Add(201, `{"id":"1","currency":"USD","amount":1e9999}`)
+	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	f.Add(201, `{"id":"1","currency":"USD","amount":`+digits+`}`)
+	f.Add(201, `{"id":"1","currency":"USD","items":`+deep)
+	f.Add(201, `{`+members+`"id":"1","metadata":{`+members+`"idempotency_key":"k"}}`)
+	f.Add(200, `{"hasMore":false,"data":[],"id":"1","capturedAmount":"`+digits+`"}`)
+	f.Add(400, `{"type":"bad_request","errors":[{"code":"invalid_parameter","message":"`+digits+`"}]}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {
 			return
@@ -228,5 +288,10 @@ func FuzzAnswers(f *testing.F) {
 		} else {
 			require.NotEqual(t, refund.VerdictNotApplied, got.Verdict, "one look is not enough")
 		}
+		got, err := client.GetRefund(t.Context(), refund.Ref{ID: "re_1"})
+		require.Equal(t, err == nil, got != nil)
+		digitalriver.Errors(err)
+		read, err := client.RetrieveOrder(t.Context(), "1")
+		require.Equal(t, err == nil, read != nil)
 	})
 }

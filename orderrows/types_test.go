@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -259,6 +260,11 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"Resource":[{"RefundId":"`+refundID+`","Reference":"k","Currency":"SEK","RefundRows":[{"RefundAmount":10.0,"OrderRowId":null}]}]}`)
 	f.Add(400, `{"Resource":null,"Message":"Bad Request.","Details":["a",1,null]}`)
 	f.Add(200, `{"Resource":[{"RefundId":"r","Reference":"","Currency":"SEK","RefundedTotal":1e2000000}]}`)
+	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	f.Add(200, `{"Resource":[{"RefundId":"r","Reference":"","Currency":"SEK","RefundedTotal":`+digits+`}]}`)
+	f.Add(200, `{"Resource":[{"RefundId":"r","RefundRows":`+deep)
+	f.Add(200, `{`+members+created[1:])
+	f.Add(400, `{"Message":"`+digits+`","Details":`+deep)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {
 			return
@@ -282,5 +288,9 @@ func FuzzAnswers(f *testing.F) {
 		require.NoError(t, err)
 		_, err = careful.Refund(t.Context(), request)
 		require.True(t, err == nil || refund.OutcomeOf(err) != refund.OutcomeRejected, "the look-up failed, or found it")
+		single, err := client.RetrieveRefund(t.Context(), 1, refundID)
+		require.Equal(t, err == nil, single != nil)
+		read, err := client.RetrieveOrder(t.Context(), 1)
+		require.Equal(t, err == nil, read != nil)
 	})
 }

@@ -271,7 +271,7 @@ func (x *exchange) end(began time.Time, err error) {
 	x.err = err
 	x.sent = err == nil || x.status != 0 || x.evidence.maybeSent()
 	if err == nil {
-		x.refusal = x.op.client.cfg.Classify(x.status, x.body)
+		x.refusal = x.classify()
 	}
 	if !x.sent {
 		return
@@ -288,6 +288,17 @@ func (x *exchange) end(began time.Time, err error) {
 	if x.refusal == nil || x.unsettled() || twice {
 		x.first, x.last = earliest(x.first, began), time.Now()
 	}
+}
+
+// classify reads the response. One that Unmarshal refuses for its time and memory says nothing to Classify either.
+func (x *exchange) classify() *Refusal {
+	problem := excess(x.body)
+	if problem == "" {
+		return x.op.client.cfg.Classify(x.status, x.body)
+	}
+	r := ByStatus(x.status, nil)
+	r.Message = "the response cannot be read: " + problem
+	return r
 }
 
 // unsettled reports whether the last attempt may have taken effect without saying so.

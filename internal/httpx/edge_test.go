@@ -284,7 +284,9 @@ func TestWrapTransport(t *testing.T) {
 func TestCloseIdleConnections(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{}") //nolint:errcheck // the client sees it
+	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			dials.Add(1)

@@ -111,11 +111,43 @@ func TestAbsurdNumbers(t *testing.T) {
 // An absurd number in the response to a write leaves open what became of it.
 func TestAbsurdNumberIsUnknown(t *testing.T) {
 	t.Parallel()
-	res, err := do(t.Context(), newClient(t, play(t, replies(201, `{"total":`+strings.Repeat("9", 4<<10)+`}`))), write(Pays))
-	require.NoError(t, err)
-	e := asError(t, res.Decode(new(sample)))
-	assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
-	assert.Equal(t, refund.ErrUnexpected, e.Kind)
+	for _, status := range []int{201, 422} {
+		for _, body := range []string{`{"total":` + strings.Repeat("9", 4<<10) + `}`, `{"list":[` + strings.Repeat("{},", maxEntries) + `{}]}`} {
+			c := newClient(t, play(t, replies(status, body)), func(cfg *Config) {
+				cfg.Classify = func(int, []byte) *Refusal {
+					assert.Fail(t, "it would take its time")
+					return nil
+				}
+			})
+			e := failed(t.Context(), t, c, write(Pays))
+			assert.Equal(t, refund.OutcomeUnknown, e.Outcome)
+			if status == 201 {
+				assert.Equal(t, refund.ErrUnexpected, e.Kind)
+			}
+		}
+	}
+}
+
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	entries := func(n int, entry string) string { return strings.TrimSuffix(strings.Repeat(entry+",", n), ",") }
+	for name, tt := range map[string]struct {
+		body string
+		want bool
+	}{
+		"one list, as many as allowed": {"[" + entries(maxEntries, "{}") + "]", false},
+		"one list, one too many":       {"[" + entries(maxEntries+1, "{}") + "]", true},
+		"nulls":                        {"[" + entries(maxEntries+1, "null") + "]", true},
+		"lists in lists":               {entries(1, strings.Repeat("[", maxEntries+1)), true},
+		"many lists":                   {`{"a":` + entries(maxEntries+1, `[{}],"a":[0]`) + "}", true},
+		"members":                      {"{" + entries(2*maxEntries, `"a":1`) + "}", false},
+		"members of an entry":          {"[{" + entries(2*maxEntries, `"a":1`) + "}]", false},
+		"after an object":              {"[" + entries(maxEntries+1, `{"a":{}}`) + "]", true},
+		"text":                         {`["` + entries(2*maxEntries, `\"[`) + `"]`, false},
+		"ends without beginnings":      {strings.Repeat("]}", maxEntries) + entries(maxEntries+2, ""), false},
+	} {
+		assert.Equal(t, tt.want, crowded([]byte(tt.body)), name)
+	}
 }
 
 // BenchmarkAbsurd is what every response pays.
@@ -159,6 +191,7 @@ func hostile() map[string][]byte {
 		"member again":      fill(`{`, `"total":1,`, `"id":""}`),
 		"long, again":       fill(`{`, `"total":"1.`+strings.Repeat("9", maxNumber-2)+`",`, `"id":""}`),
 		"nearly too long":   fill(`{"a":"`, strings.Repeat("9", maxNumber)+"x", `"}`),
+		"empty entries":     fill(`{"inner":[`, `{},`, `{}]}`),
 		"depth":             fill(``, `[`, ``),
 		"objects":           fill(``, `{"a":`, ``),
 		"escapes":           fill(`{"id":"`, `\u0020`, `"}`),

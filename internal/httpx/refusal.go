@@ -59,6 +59,9 @@ func (r *Result) Decode(v any) error {
 // id of more digits is as absurd.
 const maxNumber = 64
 
+// maxEntries is the greatest number of entries in the lists of a response. An entry of two bytes becomes one of some hundred.
+const maxEntries = 16 << 10
+
 // Unmarshal reads one JSON value, and says of anything else what it looks like. Unknown members are ignored, numbers
 // keep their digits. A number longer than maxNumber makes the whole response unreadable: the time to convert it grows with
 // the square of its length, beyond any context.
@@ -74,8 +77,8 @@ func unmarshal(body []byte, v any) (problem string) {
 	if !looksLikeJSON(body) {
 		return Excerpt(body)
 	}
-	if absurd(body) {
-		return "the response cannot be read: it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
+	if problem := excess(body); problem != "" {
+		return "the response cannot be read: " + problem
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return "the response cannot be read: " + jsonProblem(err)
@@ -100,6 +103,48 @@ func jsonProblem(err error) string {
 		return "member " + strconv.Quote(typ.Field) + " has an unexpected type"
 	}
 	return "a member has an unexpected value"
+}
+
+// excess returns why body would take more time and memory to read than its size says, or "".
+func excess(body []byte) string {
+	switch {
+	case absurd(body):
+		return "it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
+	case crowded(body):
+		return "its lists have more than " + strconv.Itoa(maxEntries) + " entries"
+	}
+	return ""
+}
+
+// crowded reports whether the lists of body have more than maxEntries entries together.
+func crowded(body []byte) bool {
+	if bytes.Count(body, []byte(","))+bytes.Count(body, []byte("[")) <= maxEntries {
+		return false
+	}
+	entries := 0
+	var lists []bool // whether what is open at each depth is a list
+	for i := 0; i < len(body) && entries <= maxEntries; i++ {
+		switch body[i] {
+		case '"':
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		case '[':
+			lists = append(lists, true)
+			entries++
+		case '{':
+			lists = append(lists, false)
+		case ']', '}':
+			lists = lists[:max(len(lists)-1, 0)]
+		case ',':
+			if len(lists) > 0 && lists[len(lists)-1] {
+				entries++
+			}
+		}
+	}
+	return entries > maxEntries
 }
 
 // absurd reports whether body has a number literal longer than maxNumber, or a string that begins with such a number: a
