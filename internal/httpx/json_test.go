@@ -137,6 +137,7 @@ func TestCrowded(t *testing.T) {
 	}{
 		"one list, as many as allowed": {"[" + entries(maxEntries, "{}") + "]", false},
 		"one list, one too many":       {"[" + entries(maxEntries+1, "{}") + "]", true},
+		"as long as they may be":       {"[" + entries(2*maxEntries, `"`+strings.Repeat("x", entrySize)+`"`) + "]", false},
 		"nulls":                        {"[" + entries(maxEntries+1, "null") + "]", true},
 		"lists in lists":               {entries(1, strings.Repeat("[", maxEntries+1)), true},
 		"many lists":                   {`{"a":` + entries(maxEntries+1, `[{}],"a":[0]`) + "}", true},

@@ -59,8 +59,12 @@ func (r *Result) Decode(v any) error {
 // id of more digits is as absurd.
 const maxNumber = 64
 
-// maxEntries is the greatest number of entries in the lists of a response. An entry of two bytes becomes one of some hundred.
-const maxEntries = 16 << 10
+// A response may have maxEntries in its lists, or one for each entrySize of its bytes, whichever is more: an entry of two
+// bytes becomes one of some hundred.
+const (
+	maxEntries = 8 << 10
+	entrySize  = 128
+)
 
 // Unmarshal reads one JSON value, and says of anything else what it looks like. Unknown members are ignored, numbers
 // keep their digits. A number longer than maxNumber makes the whole response unreadable: the time to convert it grows with
@@ -111,19 +115,20 @@ func excess(body []byte) string {
 	case absurd(body):
 		return "it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
 	case crowded(body):
-		return "its lists have more than " + strconv.Itoa(maxEntries) + " entries"
+		return "its lists have more entries than a response of its size can have"
 	}
 	return ""
 }
 
-// crowded reports whether the lists of body have more than maxEntries entries together.
+// crowded reports whether the lists of body have more entries together than they may.
 func crowded(body []byte) bool {
-	if bytes.Count(body, []byte(","))+bytes.Count(body, []byte("[")) <= maxEntries {
+	limit := max(maxEntries, len(body)/entrySize)
+	if bytes.Count(body, []byte(","))+bytes.Count(body, []byte("[")) <= limit {
 		return false
 	}
 	entries := 0
 	var lists []bool // whether what is open at each depth is a list
-	for i := 0; i < len(body) && entries <= maxEntries; i++ {
+	for i := 0; i < len(body) && entries <= limit; i++ {
 		switch body[i] {
 		case '"':
 			for i++; i < len(body) && body[i] != '"'; i++ {
@@ -144,7 +149,7 @@ func crowded(body []byte) bool {
 			}
 		}
 	}
-	return entries > maxEntries
+	return entries > limit
 }
 
 // absurd reports whether body has a number literal longer than maxNumber, or a string that begins with such a number: a
