@@ -206,6 +206,35 @@ type Order struct {
 	Refunds             []Refund         `json:"refunds"` // declined ones included, in no documented order
 }
 
+// UnmarshalJSON fails only for what a refund hangs on: what else an order says must not hide its requests.
+func (o *Order) UnmarshalJSON(data []byte) error {
+	type plain Order
+	got := struct {
+		*plain
+		CartAmount          json.RawMessage `json:"cart_amount"`
+		TaxAmount           json.RawMessage `json:"tax_amount"`
+		ShippingAmount      json.RawMessage `json:"shipping_amount"`
+		DiscountAmount      json.RawMessage `json:"discount_amount"`
+		MerchantOrderStatus json.RawMessage `json:"merchant_order_status"`
+	}{plain: (*plain)(o)}
+	if err := json.Unmarshal(data, &got); err != nil {
+		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+	}
+	o.CartAmount, o.TaxAmount = decimalOf(got.CartAmount), decimalOf(got.TaxAmount)
+	o.ShippingAmount, o.DiscountAmount = decimalOf(got.ShippingAmount), decimalOf(got.DiscountAmount)
+	o.MerchantOrderStatus = wire.Text(got.MerchantOrderStatus)
+	return nil
+}
+
+// decimalOf returns a number; nil if data is none.
+func decimalOf(data []byte) *decimal.Decimal {
+	var d *decimal.Decimal
+	if json.Unmarshal(data, &d) != nil {
+		return nil
+	}
+	return d
+}
+
 // total is the order_total in the common language; the zero Money if there is none that fits.
 func (o *Order) total() refund.Money { return wire.MoneyFromDecimal(o.OrderTotal, currency) }
 

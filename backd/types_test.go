@@ -262,10 +262,10 @@ func TestAmountsAreNumbersWithTwoDecimals(t *testing.T) {
 	}
 }
 
-// TestContactsAndItemsNeverSpoilAnOrder: no refund depends on them.
-func TestContactsAndItemsNeverSpoilAnOrder(t *testing.T) {
+// TestWhatNothingHangsOnNeverSpoilsAnOrder: no refund depends on them.
+func TestWhatNothingHangsOnNeverSpoilsAnOrder(t *testing.T) {
 	body := strings.Replace(order(""), `"refunds"`, `"shipping":{"name":{"first":1,"last":"Canary"},"address":{"zipcode":78704,"state":"TX"},"email":"jo@canary.example"},`+
-		`"billing":[],"items":[{"display_name":5,"sku":"SKU-1","qty":2}],"refunds"`, 1)
+		`"billing":[],"items":[{"display_name":5,"sku":"SKU-1","qty":2}],"merchant_order_status":7,"cart_amount":{},"tax_amount":"many","refunds"`, 1)
 	got, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).FindOrder(t.Context(), "B1")
 	require.NoError(t, err)
 	assert.Equal(t, &backd.Contact{
@@ -273,6 +273,9 @@ func TestContactsAndItemsNeverSpoilAnOrder(t *testing.T) {
 	}, got.Data.Shipping)
 	require.Len(t, got.Data.Items, 1)
 	assert.Equal(t, "SKU-1", got.Data.Items[0].SKU)
+	assert.Equal(t, "7", got.Data.MerchantOrderStatus)
+	assert.Nil(t, got.Data.CartAmount)
+	assert.Nil(t, got.Data.TaxAmount)
 }
 
 // FuzzAnswers lets any bytes be the answer to a refund and to the order that is read before and after it. Nothing may
