@@ -289,6 +289,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, order(entry(digits, "", "draft")))
 	f.Add(200, order(`{"amount":"`+digits+`"}`))
 	f.Add(200, order(deep))
+	f.Add(200, `{"data":{"order_total":`+digits+`},"status":{"error":true}}`)
 	f.Add(200, `{`+members+order("")[1:])
 	f.Add(422, `{"message":"`+digits+`","status":{"type":"t","code":`+digits+`,"error":true}}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {

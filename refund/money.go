@@ -1,6 +1,7 @@
 package refund
 
 import (
+	"bytes"
 	"cmp"
 	"database/sql/driver"
 	"encoding/json"
@@ -263,7 +264,7 @@ func (m *Money) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	amount, currency := members["amount"], members["currency"]
-	if err != nil || amount == nil || currency == nil || len(members) != 2 {
+	if err != nil || amount == nil || currency == nil || len(members) != 2 || tokens(data) != 6 {
 		return invalid("Amount", `%s is not like {"amount":"10.99","currency":"AUD"}, with two strings`, quoteShort(data))
 	}
 	parsed, err := ParseMoney(*amount, *currency)
@@ -272,6 +273,15 @@ func (m *Money) UnmarshalJSON(data []byte) error {
 	}
 	*m = parsed
 	return nil
+}
+
+// tokens counts the tokens of JSON: a member that is there twice is in no map.
+func tokens(data []byte) (n int) {
+	for d := json.NewDecoder(bytes.NewReader(data)); ; n++ {
+		if _, err := d.Token(); err != nil {
+			return n
+		}
+	}
 }
 
 // scale returns the decimals of the currency; 0 for the zero Money.
