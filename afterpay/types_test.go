@@ -123,7 +123,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"id":"1","refunds":[{"refundId":"1","merchantReference":"k","amount":{"amount":"10.0","currency":"AUD"}}],"events":[{"type":"VOIDED"}]}`)
 	f.Add(422, `{"errorCode":"invalid_amount","errorId":"c7585eb6f53f5af5","message":"no","httpStatusCode":422}`)
 	f.Add(201, `{"refundId":"1","amount":{"amount":"1e999999999","currency":"AUD"}}`)
-	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	digits, deep, members := strings.Repeat("9", 50_000), strings.Repeat("[", 50_000), strings.Repeat(`"x":1,`, 10_000)
 	f.Add(201, `{"refundId":"1","amount":{"amount":"`+digits+`","currency":"AUD"}}`)
 	f.Add(200, `{"id":"1","originalAmount":{"amount":`+digits+`},"refunds":[]}`)
 	f.Add(200, `{"id":"1","refunds":`+deep)

@@ -259,7 +259,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"hasMore":false,"data":[{"id":"re_1","currency":"USD","amount":10,"metadata":{"idempotency_key":"k"}}],"id":"1","capturedAmount":10,"availableToRefundAmount":5}`)
 	f.Add(400, `{"type":"bad_request","errors":[{"code":"invalid_parameter","parameter":"amountRequested","message":"no"}]}`)
 	f.Add(201, `{"id":"1","currency":"USD","amount":1e9999}`)
-	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	digits, deep, members := strings.Repeat("9", 50_000), strings.Repeat("[", 50_000), strings.Repeat(`"x":1,`, 10_000)
 	f.Add(201, `{"id":"1","currency":"USD","amount":`+digits+`}`)
 	f.Add(201, `{"id":"1","currency":"USD","items":`+deep)
 	f.Add(201, `{`+members+`"id":"1","metadata":{`+members+`"idempotency_key":"k"}}`)

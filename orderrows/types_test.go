@@ -260,7 +260,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, `{"Resource":[{"RefundId":"`+refundID+`","Reference":"k","Currency":"SEK","RefundRows":[{"RefundAmount":10.0,"OrderRowId":null}]}]}`)
 	f.Add(400, `{"Resource":null,"Message":"Bad Request.","Details":["a",1,null]}`)
 	f.Add(200, `{"Resource":[{"RefundId":"r","Reference":"","Currency":"SEK","RefundedTotal":1e2000000}]}`)
-	digits, deep, members := strings.Repeat("9", 1_000_000), strings.Repeat("[", 1_000_000), strings.Repeat(`"x":1,`, 150_000)
+	digits, deep, members := strings.Repeat("9", 50_000), strings.Repeat("[", 50_000), strings.Repeat(`"x":1,`, 10_000)
 	f.Add(200, `{"Resource":[{"RefundId":"r","Reference":"","Currency":"SEK","RefundedTotal":`+digits+`}]}`)
 	f.Add(200, `{"Resource":[{"RefundId":"r","RefundRows":`+deep)
 	f.Add(200, `{`+members+created[1:])
