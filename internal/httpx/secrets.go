@@ -30,7 +30,7 @@ func newNeedle(value string, secret bool) needle {
 	n := needle{size: len(value), secret: secret, apart: len(plain) >= minEncoded || strings.ContainsFunc(value, unicode.IsSpace)}
 	add := func(form string, least int) {
 		if len(form) >= least {
-			n.forms = append(n.forms, strings.ToLower(form))
+			n.forms = append(n.forms, strings.Map(lower, form))
 		}
 	}
 	add(plain, 1)
@@ -51,6 +51,14 @@ func newNeedle(value string, secret bool) needle {
 	return n
 }
 
+// lower is for ASCII alone, the same for what is searched and what is searched for.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		r += 'a' - 'A'
+	}
+	return r
+}
+
 // view is a text as it is searched: in lower case, without white space and what does not print. Each byte knows where in
 // the message it comes from.
 type view struct {
@@ -63,12 +71,9 @@ func (v *view) add(r rune, from, to int) {
 	case unicode.IsSpace(r) || !unicode.IsPrint(r):
 		return
 	case 'A' <= r && r <= 'Z':
-		r += 'a' - 'A'
+		r = lower(r)
 	case '！' <= r && r <= '～': // full width
-		r -= '！' - '!'
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
+		r = lower(r - ('！' - '!'))
 	case r == '﹫':
 		r = '@'
 	}
