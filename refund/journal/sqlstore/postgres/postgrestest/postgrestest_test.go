@@ -3,6 +3,7 @@ package postgrestest
 import (
 	"database/sql"
 	"net/url"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,7 +46,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	c := Start()
 	defer c.Stop()
 	dsn, _, err := c.Database(t.Context())
-	if err != nil && c.dsn == "" {
+	if err != nil && c.dsn == "" && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
