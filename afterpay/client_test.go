@@ -348,3 +348,11 @@ func TestTokenSource(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, sim.Ledger(order), 1)
 }
+
+func TestPaymentOfAnotherToken(t *testing.T) {
+	client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: `{"id":"1","token":"002.b","refunds":[]}`})
+	_, err := client.RetrievePaymentByToken(t.Context(), "002.b")
+	require.NoError(t, err)
+	_, err = client.RetrievePaymentByToken(t.Context(), "002.a")
+	require.ErrorIs(t, err, refund.ErrUnexpected)
+}
