@@ -74,7 +74,10 @@ func (a anatomy) bodies() map[string]string {
 		return fill(before+more, what, after)
 	}
 	list := func(entry string) string { return around(a.list, "ENTRIES", ","+entry, entry) }
-	entry := func(amount string) string { return list(strings.ReplaceAll(a.entry, "AMOUNT", amount)) }
+	entry := func(amount string) string { // as long as an entry has to be on average, and no longer: as many as may be
+		e := strings.ReplaceAll(a.entry, "AMOUNT", amount)
+		return list(e + strings.Repeat(" ", max(130-len(e), 0)))
+	}
 	refusal := func(text string) string {
 		return around(strings.ReplaceAll(a.refusal, "AMOUNT", "1"), "TEXT", text, "")
 	}
