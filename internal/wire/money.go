@@ -10,6 +10,7 @@ const (
 	// An amount in a response is a few digits: what is longer is absurd, and is not even parsed. Arithmetic on a giant
 	// exponent takes gigabytes.
 	maxDigits   = 64
+	maxExact    = 21 // what no int64 of minor units has more than
 	maxExponent = 64
 	maxBits     = 256
 )
@@ -28,8 +29,10 @@ func Money(digits, currency string) refund.Money {
 	if digits == "" || len(digits) > maxDigits {
 		return refund.Money{}
 	}
-	if exact, err := refund.ParseMoney(digits, currency); err == nil {
-		return exact
+	if len(digits) <= maxExact {
+		if exact, err := refund.ParseMoney(digits, currency); err == nil { // the usual amount, without a decimal
+			return exact
+		}
 	}
 	amount, err := decimal.NewFromString(digits)
 	if err != nil {
@@ -44,11 +47,20 @@ func MoneyFromDecimal(amount *decimal.Decimal, currency string) refund.Money {
 	if !ok || amount == nil || !Sane(*amount) {
 		return refund.Money{}
 	}
-	rounded := amount.Round(int32(decimals)) //nolint:gosec // 4 at most
-	if amount.Sub(rounded).Abs().Cmp(decimal.New(1, -6)) >= 0 {
+	scale := int32(decimals) //nolint:gosec // 4 at most
+	minor := amount.Shift(scale)
+	if minor.Exponent() < 0 {
+		exact := minor
+		minor = exact.Round(0)
+		if exact.Sub(minor).Abs().Cmp(decimal.New(1, scale-6)) >= 0 {
+			return refund.Money{}
+		}
+	}
+	units := minor.BigInt()
+	if !units.IsInt64() {
 		return refund.Money{}
 	}
-	money, err := refund.MoneyFromDecimal(rounded, currency)
+	money, err := refund.MoneyFromMinor(units.Int64(), currency)
 	if err != nil {
 		return refund.Money{}
 	}
