@@ -11,12 +11,13 @@ import (
 // Time reads a date: RFC 3339, or the same without an offset, with a space instead of T, without seconds or without a
 // time of day. What has no offset is in zone. ok is false, and the time zero, if it is none of these.
 func Time(text string, zone *time.Location) (t time.Time, ok bool) {
-	text = strings.TrimSpace(text)
-	if t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "T", 1)); err == nil {
-		return t, true
+	text = strings.Replace(strings.TrimSpace(text), " ", "T", 1)
+	if len(text) > len(time.DateOnly) && strings.ContainsAny(text[len(time.DateOnly):], "Z+-") { // an offset
+		t, err := time.Parse(time.RFC3339, text)
+		return t, err == nil
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, strings.Replace(text, " ", "T", 1), zone); err == nil {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, true
 		}
 	}
