@@ -430,14 +430,14 @@ func added(o *Order, before []entry) (fresh []*Refund, gone int) {
 	for _, e := range before {
 		left[e]++
 	}
-	var changed []*Refund
-	for i := range o.Refunds {
-		r := &o.Refunds[i]
-		if left[r.entry()] == 0 {
-			changed = append(changed, r)
+	all := entries(o)
+	var changed []int
+	for i, e := range all {
+		if left[e] == 0 {
+			changed = append(changed, i)
 			continue
 		}
-		left[r.entry()]--
+		left[e]--
 	}
 	moved := map[entry]int{} // without status
 	for e, n := range left {
@@ -445,11 +445,11 @@ func added(o *Order, before []entry) (fresh []*Refund, gone int) {
 		moved[e] += n
 		gone += n
 	}
-	for _, r := range changed {
-		e := r.entry()
+	for _, i := range changed {
+		e := all[i]
 		e[2] = ""
 		if moved[e] == 0 {
-			fresh = append(fresh, r)
+			fresh = append(fresh, &o.Refunds[i])
 			continue
 		}
 		moved[e]--
