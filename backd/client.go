@@ -119,7 +119,11 @@ func (c *Client) find(ctx context.Context, op *httpx.Op, id string) (*Response, 
 
 // fetch makes a call whose response is the order with these ids. merchantID may be empty.
 func (c *Client) fetch(ctx context.Context, op *httpx.Op, id, merchantID string, call httpx.Call) (*Response, *httpx.Result, error) {
-	return httpx.Fetch(ctx, op, call, func(r *Response) string { return r.problem(id, merchantID) })
+	got, res, err := httpx.Fetch(ctx, op, call, func(b *responseBody) string { return b.problem(id, merchantID) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return got.native(), res, nil
 }
 
 // path is that of an operation (api_auth page).

@@ -57,8 +57,9 @@ func classify(status int, body []byte) *httpx.Refusal {
 
 // active reports whether the order in the response has an active request: an error next to one contradicts itself.
 func (e *errorBody) active() bool {
-	var o Order
-	_ = json.Unmarshal(e.Data, &o) //nolint:errcheck // what cannot be read shows nothing
+	var b orderBody
+	_ = json.Unmarshal(e.Data, &b) //nolint:errcheck // what cannot be read shows nothing
+	o := Order(b.plainOrder)
 	return o.ActiveRefund() != nil
 }
 

@@ -26,7 +26,7 @@ type Time struct {
 // UnmarshalJSON never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	t.Text = wire.Text(data)
-	t.Time, _ = wire.Time(t.Text, chicago())
+	t.Time, _ = wire.Time(t.Text, chicago)
 	return nil
 }
 
@@ -44,7 +44,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 //
 // Backd does not mention holidays. Where a response has a locked_at, that one counts.
 func LocksAt(submitted time.Time) time.Time {
-	t := submitted.In(chicago())
+	t := submitted.In(chicago)
 	year, month, day := t.Date()
 	const lock = 17
 	late := t.Hour() >= lock
@@ -59,10 +59,12 @@ func LocksAt(submitted time.Time) time.Time {
 	return time.Date(year, month, day, lock, 0, 0, 0, t.Location())
 }
 
-// chicago returns the zone America/Chicago, by the rule that has been law since 2007. It is written out here because
+var chicago = newChicago() //nolint:gochecknoglobals // read-only
+
+// newChicago returns the zone America/Chicago, by the rule that has been law since 2007. It is written out here because
 // time.LoadLocation needs files that minimal systems do not have, or time/tzdata, 450 KB in every program; and it reads
 // the environment. This is a TZif file (RFC 9636) of one standard time and the rule in its footer.
-func chicago() *time.Location {
+func newChicago() *time.Location {
 	const (
 		standard = "\xff\xff\xab\xa0\x00\x00CST\x00" // six hours behind
 		rule     = "CST6CDT,M3.2.0,M11.1.0"          // second Sunday of March to first Sunday of November
@@ -131,29 +133,38 @@ type Response struct {
 	Status  ResponseStatus `json:"status"`
 }
 
-// UnmarshalJSON leaves a message that is not text empty.
-func (r *Response) UnmarshalJSON(data []byte) error {
-	w := struct {
-		Data    *Order
-		Message json.RawMessage
-		Status  *ResponseStatus
-	}{Data: &r.Data, Status: &r.Status}
-	err := json.Unmarshal(data, &w)
-	r.Message = wire.Text(w.Message)
-	return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+// responseBody is a Response as it is read: in one go, because each UnmarshalJSON goes over its bytes once more.
+type responseBody struct {
+	Data    orderBody       `json:"data"`
+	Message json.RawMessage `json:"message"`
+	Status  ResponseStatus  `json:"status"`
 }
 
-// problem says why r is not the order with these ids, or "". A missing list is not an empty one: somebody is about to
+func (b *responseBody) native() *Response {
+	return &Response{Data: b.Data.native(), Message: wire.Text(b.Message), Status: b.Status}
+}
+
+// UnmarshalJSON leaves a message that is not text empty.
+func (r *Response) UnmarshalJSON(data []byte) error {
+	var b responseBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
+	}
+	*r = *b.native()
+	return nil
+}
+
+// problem says why b is not the order with these ids, or "". A missing list is not an empty one: somebody is about to
 // pay because of it. merchantID may be empty.
-func (r *Response) problem(id, merchantID string) string {
-	switch got := r.Data.MerchantOrderID; {
-	case r.Data.BackdOrderID != id:
+func (b *responseBody) problem(id, merchantID string) string {
+	switch got := b.Data.MerchantOrderID; {
+	case b.Data.BackdOrderID != id:
 		return "the response's data is not the order that was asked for"
 	case merchantID != "" && got != "" && got != merchantID:
 		return "the response's data has another merchant_order_id than the order that was asked for"
-	case r.Data.Refunds == nil:
+	case b.Data.Refunds == nil:
 		return "the response's data has no list of refunds"
-	case r.Status.Code >= 400 && r.Status.Code < 600: // classify has taken status.error for false
+	case b.Status.Code >= 400 && b.Status.Code < 600: // classify has taken status.error for false
 		return "the response contradicts itself: its status.code is that of an error, its status.error is not true"
 	}
 	return ""
@@ -166,8 +177,11 @@ type ResponseStatus struct {
 	Error bool // refused, whatever the HTTP status
 }
 
-// UnmarshalJSON never fails: a member of another type than documented is left empty.
+// UnmarshalJSON never fails: a member of another type than documented is left empty. null changes nothing.
 func (s *ResponseStatus) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	var w struct{ Type, Code, Error json.RawMessage }
 	_ = json.Unmarshal(data, &w) //nolint:errcheck // see above
 	s.Type = wire.Text(w.Type)
@@ -206,23 +220,33 @@ type Order struct {
 	Refunds             []Refund         `json:"refunds"` // declined ones included, in no documented order
 }
 
+type plainOrder Order
+
+// orderBody is an Order as it is read.
+type orderBody struct {
+	plainOrder
+	CartAmount          json.RawMessage `json:"cart_amount"`
+	TaxAmount           json.RawMessage `json:"tax_amount"`
+	ShippingAmount      json.RawMessage `json:"shipping_amount"`
+	DiscountAmount      json.RawMessage `json:"discount_amount"`
+	MerchantOrderStatus json.RawMessage `json:"merchant_order_status"`
+}
+
+func (b *orderBody) native() Order {
+	o := Order(b.plainOrder)
+	o.CartAmount, o.TaxAmount = decimalOf(b.CartAmount), decimalOf(b.TaxAmount)
+	o.ShippingAmount, o.DiscountAmount = decimalOf(b.ShippingAmount), decimalOf(b.DiscountAmount)
+	o.MerchantOrderStatus = wire.Text(b.MerchantOrderStatus)
+	return o
+}
+
 // UnmarshalJSON fails only for what a refund hangs on: what else an order says must not hide its requests.
 func (o *Order) UnmarshalJSON(data []byte) error {
-	type plain Order
-	got := struct {
-		*plain
-		CartAmount          json.RawMessage `json:"cart_amount"`
-		TaxAmount           json.RawMessage `json:"tax_amount"`
-		ShippingAmount      json.RawMessage `json:"shipping_amount"`
-		DiscountAmount      json.RawMessage `json:"discount_amount"`
-		MerchantOrderStatus json.RawMessage `json:"merchant_order_status"`
-	}{plain: (*plain)(o)}
-	if err := json.Unmarshal(data, &got); err != nil {
+	var b orderBody
+	if err := json.Unmarshal(data, &b); err != nil {
 		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
 	}
-	o.CartAmount, o.TaxAmount = decimalOf(got.CartAmount), decimalOf(got.TaxAmount)
-	o.ShippingAmount, o.DiscountAmount = decimalOf(got.ShippingAmount), decimalOf(got.DiscountAmount)
-	o.MerchantOrderStatus = wire.Text(got.MerchantOrderStatus)
+	*o = b.native()
 	return nil
 }
 
