@@ -297,7 +297,7 @@ func (x *exchange) classify() *Refusal {
 		return x.op.client.cfg.Classify(x.status, x.body)
 	}
 	r := ByStatus(x.status, nil)
-	r.Message = "the response cannot be read: " + problem
+	r.Message = problem
 	return r
 }
 

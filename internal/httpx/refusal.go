@@ -47,9 +47,9 @@ func Excerpt(body []byte) string {
 	return `the response is not the provider's JSON: "` + hide(excerpt, nil, len(excerpt)) + `"`
 }
 
-// Decode reads the response's JSON into v. A failure is r.Unreadable.
+// Decode reads the response's JSON into v. A failure is r.Unreadable. The attempt has found no excess in it.
 func (r *Result) Decode(v any) error {
-	if problem := unmarshal(r.Body, v); problem != "" {
+	if problem := decode(r.Body, v); problem != "" {
 		return r.Unreadable("%s", problem)
 	}
 	return nil
@@ -70,19 +70,20 @@ const (
 // keep their digits. A number longer than maxNumber makes the whole response unreadable: the time to convert it grows with
 // the square of its length, beyond any context.
 func Unmarshal(body []byte, v any) error {
-	if problem := unmarshal(body, v); problem != "" {
+	problem := excess(body)
+	if problem == "" {
+		problem = decode(body, v)
+	}
+	if problem != "" {
 		return errors.New(mask(problem))
 	}
 	return nil
 }
 
-// unmarshal is Unmarshal for those who redact what it says.
-func unmarshal(body []byte, v any) (problem string) {
+// decode is Unmarshal of a body without excess, for those who redact what it says.
+func decode(body []byte, v any) (problem string) {
 	if !looksLikeJSON(body) {
 		return Excerpt(body)
-	}
-	if problem := excess(body); problem != "" {
-		return "the response cannot be read: " + problem
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return "the response cannot be read: " + jsonProblem(err)
@@ -113,9 +114,9 @@ func jsonProblem(err error) string {
 func excess(body []byte) string {
 	switch {
 	case absurd(body):
-		return "it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
+		return "the response cannot be read: it has a number of more than " + strconv.Itoa(maxNumber) + " characters"
 	case crowded(body):
-		return "its lists have more entries than a response of its size can have"
+		return "the response cannot be read: its lists have more entries than a response of its size can have"
 	}
 	return ""
 }
