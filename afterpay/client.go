@@ -71,10 +71,10 @@ func (c *Client) VoidPayment(ctx context.Context, orderID string, req VoidReques
 	if err := req.check(op); err != nil {
 		return nil, err
 	}
-	got, res, err := httpx.Fetch(ctx, op, httpx.Call{
+	got, res, err := c.fetch(ctx, op, httpx.Call{
 		Method: http.MethodPost, Path: []string{"v2", "payments", orderID, "void"}, Body: req.wire(),
 		Effect: httpx.PaysOnce,
-	}, (*Payment).problem)
+	})
 	if err == nil && got.ID != orderID {
 		return nil, res.Conflict("Afterpay answers with another payment")
 	}
@@ -126,9 +126,18 @@ func (c *Client) refunds(ctx context.Context, op *httpx.Op, orderID string) (*Pa
 }
 
 func (c *Client) retrieve(ctx context.Context, op *httpx.Op, id string) (*Payment, *httpx.Result, error) {
-	return httpx.Fetch(ctx, op, httpx.Call{
+	return c.fetch(ctx, op, httpx.Call{
 		Method: http.MethodGet, Path: []string{"v2", "payments", id}, Effect: httpx.Harmless,
-	}, (*Payment).problem)
+	})
+}
+
+// fetch makes a call whose response is a payment.
+func (c *Client) fetch(ctx context.Context, op *httpx.Op, call httpx.Call) (*Payment, *httpx.Result, error) {
+	got, res, err := httpx.Fetch(ctx, op, call, (*paymentBody).problem)
+	if err != nil {
+		return nil, nil, err
+	}
+	return got.native(), res, nil
 }
 
 // ListPayments lists payments: GET /v2/payments. The sequence is lazy, can be ranged over again, and ends after its
@@ -151,7 +160,9 @@ func (c *Client) ListPayments(ctx context.Context, f PaymentFilter) iter.Seq2[*P
 		if err != nil {
 			return page, err
 		}
-		page.Items = list.Results
+		for _, b := range list.Results {
+			page.Items = append(page.Items, b.native())
+		}
 		if f.IncludeNextLink {
 			// Only the query is taken: the credentials go to no other host than the configured one.
 			next, err := url.Parse(list.NextPageURL)

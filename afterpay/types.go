@@ -23,9 +23,9 @@ type Money struct {
 // UnmarshalJSON never fails, because the amount of one thing must not hide another. The digits may arrive as a number.
 func (m *Money) UnmarshalJSON(data []byte) error {
 	*m = Money{}
-	var got wireMoney
-	if json.Unmarshal(data, &got) == nil {
-		*m = Money{Amount: string(got.Amount), Currency: string(got.Currency)}
+	var b wireMoney
+	if json.Unmarshal(data, &b) == nil {
+		*m = *b.native()
 	}
 	return nil
 }
@@ -172,18 +172,16 @@ type Refund struct {
 
 // UnmarshalJSON fails only if data is no object: a member that cannot be read is the zero value, which for Amount is not nil.
 func (r *Refund) UnmarshalJSON(data []byte) error {
-	var got struct {
-		refundBody
-		Amount *Money `json:"amount"`
-	}
-	if err := json.Unmarshal(data, &got); err != nil {
+	var b shownRefund
+	if err := json.Unmarshal(data, &b); err != nil {
 		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
 	}
-	*r = got.refund(got.Amount)
+	*r = b.native()
 	return nil
 }
 
-// refundBody is what every form of a refund has in common.
+// refundBody is what every form of a refund has in common. Forms are read in one go, because each UnmarshalJSON goes over
+// its bytes once more.
 type refundBody struct {
 	RefundID                text `json:"refundId"`
 	RefundedAt              Time `json:"refundedAt"`
@@ -199,7 +197,15 @@ func (b *refundBody) refund(amount *Money) Refund {
 	}
 }
 
-// created is the response to Create Refund. It is read in one go, without a method that would parse its amount by itself.
+// shownRefund is a refund as a payment shows it.
+type shownRefund struct {
+	refundBody
+	Amount *Money `json:"amount"`
+}
+
+func (b *shownRefund) native() Refund { return b.refund(b.Amount) }
+
+// created is the response to Create Refund. Its amount must be readable.
 type created struct {
 	refundBody
 	Amount *wireMoney `json:"amount"`
@@ -214,17 +220,20 @@ func (r *created) problem() string {
 
 // native is the response as a caller of CreateRefund gets it.
 func (r *created) native() *Refund {
-	var amount *Money
-	if r.Amount != nil {
-		amount = &Money{Amount: string(r.Amount.Amount), Currency: string(r.Amount.Currency)}
-	}
-	got := r.refund(amount)
+	got := r.refund(r.Amount.native())
 	return &got
 }
 
 type wireMoney struct {
 	Amount   text `json:"amount"`
 	Currency text `json:"currency"`
+}
+
+func (m *wireMoney) native() *Money {
+	if m == nil {
+		return nil
+	}
+	return &Money{Amount: string(m.Amount), Currency: string(m.Currency)}
 }
 
 // PaymentStatus is whether a payment was approved. Open: new values are kept verbatim.
@@ -281,36 +290,43 @@ type Payment struct {
 // UnmarshalJSON fails only if data is no object or its refunds are no list of objects: whatever else cannot be read is the
 // zero value, because it must not hide the refunds.
 func (p *Payment) UnmarshalJSON(data []byte) error {
-	var got struct {
-		ID                  text            `json:"id"`
-		Token               text            `json:"token"`
-		Status              text            `json:"status"`
-		Created             Time            `json:"created"`
-		OriginalAmount      *Money          `json:"originalAmount"`
-		OpenToCaptureAmount *Money          `json:"openToCaptureAmount"`
-		PaymentState        text            `json:"paymentState"`
-		MerchantReference   text            `json:"merchantReference"`
-		Refunds             []Refund        `json:"refunds"`
-		Events              events          `json:"events"`
-		OrderDetails        json.RawMessage `json:"orderDetails"`
-	}
-	if err := json.Unmarshal(data, &got); err != nil {
+	var b paymentBody
+	if err := json.Unmarshal(data, &b); err != nil {
 		return err //nolint:wrapcheck // encoding/json's own, for encoding/json
 	}
-	*p = Payment{
-		ID: string(got.ID), Token: string(got.Token), Status: PaymentStatus(got.Status), Created: got.Created,
-		OriginalAmount: got.OriginalAmount, OpenToCaptureAmount: got.OpenToCaptureAmount,
-		PaymentState: PaymentState(got.PaymentState), MerchantReference: string(got.MerchantReference),
-		Refunds: got.Refunds, Events: got.Events, OrderDetails: got.OrderDetails,
-	}
+	*p = *b.native()
 	return nil
 }
 
-func (p *Payment) problem() string {
-	if p.ID == "" {
+// paymentBody is a Payment as it is read.
+type paymentBody struct {
+	ID                  text            `json:"id"`
+	Token               text            `json:"token"`
+	Status              text            `json:"status"`
+	Created             Time            `json:"created"`
+	OriginalAmount      *Money          `json:"originalAmount"`
+	OpenToCaptureAmount *Money          `json:"openToCaptureAmount"`
+	PaymentState        text            `json:"paymentState"`
+	MerchantReference   text            `json:"merchantReference"`
+	Refunds             []shownRefund   `json:"refunds"`
+	Events              events          `json:"events"`
+	OrderDetails        json.RawMessage `json:"orderDetails"`
+}
+
+func (b *paymentBody) problem() string {
+	if b.ID == "" {
 		return "the response has no id"
 	}
 	return ""
+}
+
+func (b *paymentBody) native() *Payment {
+	return &Payment{
+		ID: string(b.ID), Token: string(b.Token), Status: PaymentStatus(b.Status), Created: b.Created,
+		OriginalAmount: b.OriginalAmount, OpenToCaptureAmount: b.OpenToCaptureAmount,
+		PaymentState: PaymentState(b.PaymentState), MerchantReference: string(b.MerchantReference),
+		Refunds: natives(b.Refunds, (*shownRefund).native), Events: b.Events, OrderDetails: b.OrderDetails,
+	}
 }
 
 // voids returns the ids of the entries that were made by voids: they are those of the VOIDED events (recorded by
@@ -338,21 +354,28 @@ type Event struct {
 // UnmarshalJSON never fails: what cannot be read is the zero value.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	*e = Event{}
-	var got struct {
-		ID                            text   `json:"id"`
-		Created                       Time   `json:"created"`
-		Expires                       *Time  `json:"expires"`
-		Type                          text   `json:"type"`
-		Amount                        *Money `json:"amount"`
-		PaymentEventMerchantReference text   `json:"paymentEventMerchantReference"`
-	}
-	if json.Unmarshal(data, &got) == nil {
-		*e = Event{
-			ID: string(got.ID), Created: got.Created, Expires: got.Expires, Type: EventType(got.Type), Amount: got.Amount,
-			PaymentEventMerchantReference: string(got.PaymentEventMerchantReference),
-		}
+	var b eventBody
+	if json.Unmarshal(data, &b) == nil {
+		*e = b.native()
 	}
 	return nil
+}
+
+// eventBody is an Event as it is read.
+type eventBody struct {
+	ID                            text   `json:"id"`
+	Created                       Time   `json:"created"`
+	Expires                       *Time  `json:"expires"`
+	Type                          text   `json:"type"`
+	Amount                        *Money `json:"amount"`
+	PaymentEventMerchantReference text   `json:"paymentEventMerchantReference"`
+}
+
+func (b *eventBody) native() Event {
+	return Event{
+		ID: string(b.ID), Created: b.Created, Expires: b.Expires, Type: EventType(b.Type), Amount: b.Amount,
+		PaymentEventMerchantReference: string(b.PaymentEventMerchantReference),
+	}
 }
 
 // events are none if they are no list: only voids are told from them.
@@ -360,11 +383,23 @@ type events []Event
 
 // UnmarshalJSON never fails.
 func (e *events) UnmarshalJSON(data []byte) error {
-	var got []Event
-	if json.Unmarshal(data, &got) == nil {
-		*e = got
+	var bodies []eventBody
+	if json.Unmarshal(data, &bodies) == nil || bodies != nil { // one that is no object is the zero value
+		*e = natives(bodies, (*eventBody).native)
 	}
 	return nil
+}
+
+// natives converts a list. One that is missing stays so: it is not an empty one.
+func natives[Body, Native any](bodies []Body, native func(*Body) Native) []Native {
+	if bodies == nil {
+		return nil
+	}
+	list := make([]Native, len(bodies))
+	for i := range bodies {
+		list[i] = native(&bodies[i])
+	}
+	return list
 }
 
 // PaymentFilter selects payments. The zero value selects all, newest first.
@@ -443,9 +478,9 @@ func (f *PaymentFilter) query() url.Values {
 }
 
 type paymentList struct {
-	TotalResults int        `json:"totalResults"`
-	NextPageURL  string     `json:"nextPageUrl"`
-	Results      []*Payment `json:"results"`
+	TotalResults int            `json:"totalResults"`
+	NextPageURL  string         `json:"nextPageUrl"`
+	Results      []*paymentBody `json:"results"`
 }
 
 func (l *paymentList) problem() string {
