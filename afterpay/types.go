@@ -384,7 +384,7 @@ type events []Event
 // UnmarshalJSON never fails.
 func (e *events) UnmarshalJSON(data []byte) error {
 	var bodies []eventBody
-	if json.Unmarshal(data, &bodies) == nil || bodies != nil { // one that is no object is the zero value
+	if err := json.Unmarshal(data, &bodies); err == nil || bodies != nil { // one that is no object is the zero value
 		*e = natives(bodies, (*eventBody).native)
 	}
 	return nil

@@ -109,6 +109,12 @@ func TestDecodePayment(t *testing.T) {
 	assert.Equal(t, afterpay.EventType("BRAND_NEW"), got.Events[1].Type)
 	assert.JSONEq(t, `{"consumer":{"email":"x"},"items":[]}`, string(got.OrderDetails))
 
+	body = `{"id":"1","refunds":[],"events":[7,null,{"id":"1xU","type":"VOIDED","amount":7}],"events":"no list"}`
+	got, err = newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: body}).RetrievePayment(t.Context(), "1")
+	require.NoError(t, err)
+	assert.NotNil(t, got.Refunds, "there are none, which is known")
+	assert.Equal(t, []afterpay.Event{{}, {}, {ID: "1xU", Type: afterpay.EventVoided, Amount: &afterpay.Money{}}}, got.Events)
+
 	for _, unreadable := range []string{"", "<html>", "{}", "[]", `{"id":7}`, `{"id":{}}`, `{"id":"2","refunds":[]}`} {
 		_, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: unreadable}).RetrievePayment(t.Context(), "1")
 		require.ErrorIs(t, err, refund.ErrUnexpected, unreadable)

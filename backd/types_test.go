@@ -169,6 +169,7 @@ func TestDecodeRefund(t *testing.T) {
 		"members of other types":        {body: strings.Replace(strings.Replace(order(old+","+made), `"message":""`, `"message":5`, 1), `"refunds"`, `"shipping":[],"billing":{"address":{"zipcode":78704}},"items":[{"sku":1}],"refunds"`, 1), status: refund.StatusPending, locks: "2999-04-16T17:00:00-05:00"},
 		"another order":                 {body: strings.Replace(order(old+","+made), "B1", "B2", 1), unreadable: true},
 		"an error's code, but no error": {body: strings.Replace(order(old+","+made), "200", "409", 1), unreadable: true},
+		"that code, and then null":      {body: strings.Replace(order(old+","+made), `"code":200,"error":false}`, `"code":409,"error":false},"status":null`, 1), unreadable: true},
 		"an older shape, without data":  {body: `{"backd_order_id":"B1","refunds":[` + made + `]}`, unreadable: true},
 		"empty body":                    {body: ``, unreadable: true},
 		"HTML":                          {body: `<html><title>Welcome</title></html>`, unreadable: true},

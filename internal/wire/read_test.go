@@ -16,6 +16,7 @@ func TestTime(t *testing.T) {
 	for in, want := range map[string]time.Time{
 		"2021-08-25T14:56:33.753Z":      time.Date(2021, 8, 25, 14, 56, 33, 753e6, time.UTC),
 		"2021-08-25T14:56:33+02:00":     time.Date(2021, 8, 25, 12, 56, 33, 0, time.UTC),
+		"2021-08-25T14:56:33-04:00":     time.Date(2021, 8, 25, 18, 56, 33, 0, time.UTC),
 		"2026-04-16 10:30:00":           time.Date(2026, 4, 16, 15, 30, 0, 0, time.UTC),
 		"2026-04-16 10:30:00Z":          time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC),
 		"2026-04-16T10:30:00.1234567":   time.Date(2026, 4, 16, 15, 30, 0, 123456700, time.UTC),
