@@ -443,6 +443,7 @@ func (r *run) compare(ctx context.Context) (*report, error) {
 		if r.client == clientJournal {
 			said = r.verdict(entries, it)
 		}
+		line.moved += min(paid, 1)
 		if paid > 1 {
 			line.twice++
 			it.findings = append(it.findings, fmt.Sprintf("paid %d times", paid))
@@ -463,7 +464,7 @@ func (r *run) compare(ctx context.Context) (*report, error) {
 		}
 	}
 	slices.Sort(rep.findings)
-	return rep, nil
+	return rep, rep.void()
 }
 
 const stillOpen = "for a person"

@@ -64,3 +64,11 @@ func TestNaiveClientsDoNotComeThrough(t *testing.T) {
 		})
 	}
 }
+
+// TestVoidRows: a client with a wrong path is never caught paying twice.
+func TestVoidRows(t *testing.T) {
+	rep := &report{client: clientPlain, rows: map[string]*row{"afterpay": {intents: 80, moved: 1}, "backd": {intents: 80}}}
+	require.ErrorContains(t, rep.void(), "never moved money at backd")
+	rep.rows["backd"].moved = 1
+	assert.NoError(t, rep.void())
+}

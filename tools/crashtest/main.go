@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -94,6 +95,7 @@ type report struct {
 
 type row struct {
 	intents, faults, kills        int
+	moved                         int // intents whose money moved, however often
 	twice, falseFailed, falsePaid int
 	unknown, forPerson            int
 }
@@ -114,6 +116,18 @@ func (r *report) bad() int {
 		n += len(r.findings)
 	}
 	return n
+}
+
+// void returns an error if no money moved at some provider: a client that never got that far cannot go wrong there, and
+// its row proves nothing.
+func (r *report) void() error {
+	var all []error
+	for name, line := range r.rows {
+		if line.moved == 0 {
+			all = append(all, fmt.Errorf("%q never moved money at %s: its row is void", r.client, name))
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (r *report) print(out io.Writer, took time.Duration) {
