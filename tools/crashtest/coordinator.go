@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ import (
 type run struct {
 	client  string
 	store   string // "" for clients without one
-	dsn     string
+	dsn     string // the careful client's folder
 	workers int
 	n       int
 	seed    uint64
@@ -327,7 +328,7 @@ func (r *run) heard(g *given, a *answer, send func(task)) {
 		it.findings = append(it.findings, "said "+a.Said+", but money had moved: "+a.Text)
 	}
 	// Whoever hears that nothing moved asks again, with the same key and better luck; so do some who hear "unknown".
-	again := r.client == clientJournal && it.calls < 4 && a.Said != saidPaid &&
+	again := remembers(r.client) && it.calls < 4 && a.Said != saidPaid &&
 		(a.Said != refund.OutcomeUnknown.String() || r.plan.chance(300))
 	if again {
 		next := *t
@@ -418,6 +419,7 @@ func (r *run) settle(ctx context.Context) error {
 
 // compare sets every intent's entry, or what its shop was told last, beside the ledger.
 func (r *run) compare(ctx context.Context) (*report, error) {
+	var err error
 	entries := map[string]journal.Entry{}
 	if r.client == clientJournal {
 		store, err := openStore(ctx, r.store, r.dsn)
@@ -440,8 +442,16 @@ func (r *run) compare(ctx context.Context) (*report, error) {
 		line.kills += it.kills
 		paid := r.paid(&it.task)
 		said := it.last
-		if r.client == clientJournal {
+		switch r.client {
+		case clientJournal:
 			said = r.verdict(entries, it)
+		case clientCareful:
+			if said, err = recorded(filepath.Join(r.dsn, it.Key)); err != nil {
+				return nil, err
+			}
+			if said == refund.OutcomeUnknown.String() {
+				said = stillOpen
+			}
 		}
 		line.moved += min(paid, 1)
 		if paid > 1 {

@@ -56,12 +56,25 @@ func TestNaiveClientsDoNotComeThrough(t *testing.T) {
 	require.NoError(t, err)
 	for _, client := range naiveClients() {
 		t.Run(client, func(t *testing.T) {
-			r := &run{client: client, workers: 2, n: 400, seed: 1, self: self}
-			rep, err := r.execute(t.Context())
+			rep, err := withoutJournal(t.Context(), self, client, 400, 1)
 			require.NoError(t, err)
 			rep.print(t.Output(), 0)
 			assert.Positive(t, rep.bad())
 		})
+	}
+}
+
+// TestTheCarefulClientOnlyAsksPeople: it says nothing wrong, at a price.
+func TestTheCarefulClientOnlyAsksPeople(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	rep, err := withoutJournal(t.Context(), self, clientCareful, 400, 1)
+	require.NoError(t, err)
+	rep.print(t.Output(), 0)
+	assert.Zero(t, rep.bad(), rep.findings)
+	for name, line := range rep.rows {
+		assert.Positive(t, line.forPerson, name)
+		assert.Less(t, line.forPerson, line.intents, name)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// The clients of the script. All but the first are what shops write by hand.
+// The clients of the script. All but the first are what shops write by hand; clientCareful is one more.
 const (
 	clientJournal   = "journal"
 	clientPlain     = "plain POST, a timeout means failed, try again"
@@ -34,20 +34,25 @@ type naive struct {
 	provider *provider
 	base     string
 	header   http.Header
+	records  string // the careful client's folder
 }
 
-func newNaive(ctx context.Context, p *provider, base string) (*naive, error) {
+func newNaive(ctx context.Context, p *provider, base, records string) (*naive, error) {
 	header, err := p.headers(ctx)
-	return &naive{provider: p, base: base, header: header}, err
+	return &naive{provider: p, base: base, header: header, records: records}, err
+}
+
+// byHand is the HTTP client of whoever has no other.
+func byHand() *http.Client {
+	return &http.Client{
+		Transport: network{http.DefaultTransport}, Timeout: attemptTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // nothing leaves this machine
+	}
 }
 
 // refund returns nil if the shop believes that the refund was made.
 func (n *naive) refund(ctx context.Context, t *task) error {
-	client := &http.Client{
-		Transport: network{http.DefaultTransport}, Timeout: attemptTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // nothing leaves this machine
-	}
-	key := ""
+	client, key := byHand(), ""
 	if t.Client == clientMemoryKey {
 		key = uuid.NewString()
 	}
@@ -57,41 +62,43 @@ func (n *naive) refund(ctx context.Context, t *task) error {
 		retrying.RetryWaitMin, retrying.RetryWaitMax = time.Millisecond, 5*time.Millisecond // its policy, in a hurry
 		retrying.Backoff = func(lo, hi time.Duration, n int, _ *http.Response) time.Duration { return min(lo<<n, hi) }
 		client = retrying.StandardClient()
-		return n.post(ctx, client, t, "")
+		_, err := n.post(ctx, client, t, "")
+		return err
 	}
 	var err error
 	for range tries {
 		if t.Client == clientFreshKey {
 			key = uuid.NewString()
 		}
-		if err = n.post(ctx, client, t, key); err == nil {
+		if _, err = n.post(ctx, client, t, key); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-func (n *naive) post(ctx context.Context, client *http.Client, t *task, key string) error {
+// post returns the body of a 2xx, and an error for everything else.
+func (n *naive) post(ctx context.Context, client *http.Client, t *task, key string) (body []byte, err error) {
 	path, content := n.provider.byHand(t, key)
-	body, err := json.Marshal(content)
+	body, err = json.Marshal(content)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.base+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header = n.header.Clone()
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it has been read
-	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
-		return err
+	if body, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20)); err != nil {
+		return nil, err
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("HTTP %d", resp.StatusCode)
+		return nil, fmt.Errorf("HTTP %d", resp.StatusCode)
 	}
-	return nil
+	return body, nil
 }

@@ -45,6 +45,17 @@ func onStore(ctx context.Context, self, kind string, n int, seed uint64) (rep *r
 	return r.execute(ctx)
 }
 
+// withoutJournal runs the script with a client that is written by hand.
+func withoutJournal(ctx context.Context, self, client string, n int, seed uint64) (*report, error) {
+	dir, err := os.MkdirTemp("", "crashtest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	r := &run{client: client, dsn: dir, workers: 2, n: n, seed: seed, self: self}
+	return r.execute(ctx)
+}
+
 // missingError is that of a machine without PostgreSQL.
 type missingError struct{ error }
 

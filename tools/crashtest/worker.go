@@ -17,7 +17,7 @@ import (
 // order is the first line a worker reads.
 type order struct {
 	Store       string            // "sqlite" or "postgres"
-	DSN         string            // where it is
+	DSN         string            // where it is; the careful client's folder
 	URLs        map[string]string // of the simulators, by provider
 	Concurrency int
 	RecoverKill point // where Recover kills the process
@@ -77,7 +77,7 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		if p.byHand == nil {
 			continue
 		}
-		if w.naive[p.name], err = newNaive(ctx, &p, o.URLs[p.name]); err != nil {
+		if w.naive[p.name], err = newNaive(ctx, &p, o.URLs[p.name], o.DSN); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,8 @@ func (w *worker) do(ctx context.Context, t *task) {
 	a := answer{ID: t.ID, Said: saidPaid}
 	ctx = t.with(ctx, w.base)
 	var err error
-	if t.Client == clientJournal {
+	switch t.Client {
+	case clientJournal:
 		var amount refund.Money
 		if amount, err = refund.ParseMoney(t.Amount, t.Currency); err == nil {
 			_, err = w.clients[t.Provider].Refund(ctx, refund.Request{IdempotencyKey: t.Key, Order: t.Order, Amount: amount})
@@ -127,8 +128,12 @@ func (w *worker) do(ctx context.Context, t *task) {
 		if err != nil {
 			a.Said = refund.OutcomeOf(err).String()
 		}
-	} else if err = w.naive[t.Provider].refund(ctx, t); err != nil {
-		a.Said = "failed"
+	case clientCareful:
+		a.Said, err = w.naive[t.Provider].careful(ctx, t)
+	default:
+		if err = w.naive[t.Provider].refund(ctx, t); err != nil {
+			a.Said = "failed"
+		}
 	}
 	if err != nil {
 		a.Text = err.Error()
