@@ -122,9 +122,9 @@ func TestDecodePayment(t *testing.T) {
 	}
 }
 
-// FuzzAnswers lets any bytes be the answer to a refund and to the payment that is read to resolve it. Nothing may
+// FuzzResponses lets any bytes be the answer to a refund and to the payment that is read to resolve it. Nothing may
 // panic, and a 201 is a success or unknown, never a refusal.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(201, `{"amount":{"amount":"10.00","currency":"AUD"},"refundId":"1934419","refundedAt":"2021-08-25T14:56:33.753Z"}`)
 	f.Add(200, `{"id":"1","refunds":[{"refundId":"1","merchantReference":"k","amount":{"amount":"10.0","currency":"AUD"}}],"events":[{"type":"VOIDED"}]}`)
 	f.Add(422, `{"errorCode":"invalid_amount","errorId":"c7585eb6f53f5af5","message":"no","httpStatusCode":422}`)

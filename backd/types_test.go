@@ -279,9 +279,9 @@ func TestWhatNothingHangsOnNeverSpoilsAnOrder(t *testing.T) {
 	assert.Nil(t, got.Data.TaxAmount)
 }
 
-// FuzzAnswers lets any bytes be the answer to a refund and to the order that is read before and after it. Nothing may
+// FuzzResponses lets any bytes be the answer to a refund and to the order that is read before and after it. Nothing may
 // panic, and a 2xx without Backd's own refusal is a success or unknown.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(200, order(entry("10.00", "2026-04-16 10:30:00", "draft")))
 	f.Add(200, order(entry("10.00", "2026-04-16 10:30:00", "declined")+","+entry("1e999999999", "", "")))
 	f.Add(200, `{"message":"no","status":{"type":"t","code":"400","error":true}}`)

@@ -252,9 +252,9 @@ func TestDecodeOrderCharges(t *testing.T) {
 	}
 }
 
-// FuzzAnswers lets any bytes be the answer to a refund, to the listing before it and to what is read to resolve it.
+// FuzzResponses lets any bytes be the answer to a refund, to the listing before it and to what is read to resolve it.
 // Nothing may panic, and a 201 is a success or unknown, never a refusal.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(201, `{"id":"re_1","orderId":1,"currency":"USD","amount":"10.0","items":[[{"amount":1}]],"state":"pending","metadata":{"idempotency_key":"k"}}`)
 	f.Add(200, `{"hasMore":false,"data":[{"id":"re_1","currency":"USD","amount":10,"metadata":{"idempotency_key":"k"}}],"id":"1","capturedAmount":10,"availableToRefundAmount":5}`)
 	f.Add(400, `{"type":"bad_request","errors":[{"code":"invalid_parameter","parameter":"amountRequested","message":"no"}]}`)

@@ -98,9 +98,9 @@ func TestDecodeRefund(t *testing.T) {
 	}
 }
 
-// FuzzAnswers lets any bytes be the answer to a refund and to the one that is sent again to resolve it. Nothing may panic,
+// FuzzResponses lets any bytes be the answer to a refund and to the one that is sent again to resolve it. Nothing may panic,
 // only a documented code with an error status is a refusal, and Resolve never says that nothing moved.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(200, ``)
 	f.Add(200, `{"ok":true}`)
 	f.Add(200, `<html>`)

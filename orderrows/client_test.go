@@ -444,8 +444,8 @@ func TestLife(t *testing.T) {
 	assert.Len(t, all, 5)
 }
 
-// TestLostAnswersOfWrites: whatever writes is sent once, and unknown when its answer is lost, although the API acted.
-func TestLostAnswersOfWrites(t *testing.T) {
+// TestLostResponsesOfWrites: whatever writes is sent once, and unknown when its answer is lost, although the API acted.
+func TestLostResponsesOfWrites(t *testing.T) {
 	ctx := t.Context()
 	sim := orderrowstest.New()
 	order := sim.AddOrder(refund.MustParseMoney("100.00", "SEK"))

@@ -253,9 +253,9 @@ func TestNewRefundKeepsItsCurrency(t *testing.T) {
 // one is the response with a refund of some members.
 func one(members string) string { return `{"Resource":{` + members + `}}` }
 
-// FuzzAnswers lets any bytes be the answer to a refund and to the list that is read to resolve it. Nothing may panic, and
+// FuzzResponses lets any bytes be the answer to a refund and to the list that is read to resolve it. Nothing may panic, and
 // a success is a refund or unknown, never a refusal.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(200, created)
 	f.Add(200, `{"Resource":[{"RefundId":"`+refundID+`","Reference":"k","Currency":"SEK","RefundRows":[{"RefundAmount":10.0,"OrderRowId":null}]}]}`)
 	f.Add(400, `{"Resource":null,"Message":"Bad Request.","Details":["a",1,null]}`)

@@ -168,6 +168,31 @@ func TestProvidersSayWhatTheyRestOn(t *testing.T) {
 	}
 }
 
+// tools/newprovider writes a folder whose facts are still to be filled in.
+func TestFactsAreFilledIn(t *testing.T) {
+	files := goFiles(t, repo())
+	all := providers(files)
+	for _, f := range files {
+		if folder, _, _ := strings.Cut(f.path, "/"); slices.Contains(all, folder) {
+			assert.Empty(t, missingFacts(f.source), f.path)
+		}
+	}
+}
+
+func TestFactsAreFilledInCanFail(t *testing.T) {
+	assert.Len(t, missingFacts("const timeout = 70 // FACT: of which page?\nconst other = 1\n"), 1)
+	assert.Empty(t, missingFacts("// In fact, this is a fact.\n"))
+}
+
+func missingFacts(source string) (missing []string) {
+	for line := range strings.Lines(source) {
+		if strings.Contains(line, "FACT:") {
+			missing = append(missing, line)
+		}
+	}
+	return missing
+}
+
 func TestRepositoryIsRead(t *testing.T) {
 	// All of the above passes if nothing is found, so something must be.
 	paths := []string{}
