@@ -177,10 +177,10 @@ func (c *Client) Refunds(ctx context.Context, q refund.Query) iter.Seq2[*refund.
 
 // Resolve implements refund.Resolver. While Afterpay keeps the key, the same request is sent again: the response is the
 // original's, or the refund is made now. After that, and when the repeat is refused, the payment is read and searched
-// for the key. While Afterpay is still processing the refund, the error is ErrInFlight.
+// for the key; with a.LookOnly at once. While Afterpay is still processing the refund, the error is ErrInFlight.
 func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	op := c.http.Op("resolve", a)
-	if age := time.Since(a.FirstSent); a.FirstSent.IsZero() || age < 0 || age > keyLife-keyMargin {
+	if age := time.Since(a.FirstSent); a.LookOnly || a.FirstSent.IsZero() || age < 0 || age > keyLife-keyMargin {
 		return decide.Resolve(ctx, op, c.look)
 	}
 	op.Attempt.Tries = max(a.Tries, 1)

@@ -84,9 +84,10 @@ func (c *Client) send(ctx context.Context, op *httpx.Op, native *RefundRequest) 
 // Resolve implements refund.Resolver. Nothing can be read at Instant, so that it leaves the outcome to a person, who
 // finds refunds in the dashboard as soon as they are made.
 //
-// With Config.ResendToResolve, which has the reasoning, it moves money: a request that got no response is sent once more,
-// from 15 seconds after its attempt ended until 45 seconds after it began. 200 and POSSIBLE_DUPLICATE_REFUND both mean that the refund is there; anything
-// else is an error, whose Attempt will not be sent again.
+// With Config.ResendToResolve, which has the reasoning, and without a.LookOnly it moves money: a request that got no
+// response is sent once more, from 15 seconds after its attempt ended until 45 seconds after it began. 200 and
+// POSSIBLE_DUPLICATE_REFUND both mean that the refund is there; anything else is an error, whose Attempt will not be sent
+// again.
 func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	op := c.http.Op("resolve", a)
 	native, err := c.native(op)
@@ -98,7 +99,7 @@ func (c *Client) Resolve(ctx context.Context, a refund.Attempt) (refund.Resoluti
 		from = a.FirstSent.Add(resendFrom)
 	}
 	switch now := time.Now(); {
-	case !c.resendToResolve || a.Tries > 1 || a.Answered || now.Before(a.FirstSent) || now.After(until) || from.After(until):
+	case a.LookOnly || !c.resendToResolve || a.Tries > 1 || a.Answered || now.Before(a.FirstSent) || now.After(until) || from.After(until):
 		return refund.Resolution{
 			Attempt: a, Why: "Instant cannot be asked: look in its dashboard for a refund of " + a.Request.Amount.String() +
 				" of order " + a.Request.Order.ID + " (" + dashboard + ", Payments > Transactions)",

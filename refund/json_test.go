@@ -42,7 +42,7 @@ func fullAttempt() refund.Attempt {
 	return refund.Attempt{
 		Request: fullRequest(), Snapshot: "[]", Answered: true, Tries: 3,
 		FirstSent: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), LastSent: time.Date(2026, 1, 2, 3, 5, 5, 0, time.UTC),
-		MissedAt: time.Date(2026, 1, 2, 4, 5, 5, 0, time.UTC),
+		MissedAt: time.Date(2026, 1, 2, 4, 5, 5, 0, time.UTC), LookOnly: true,
 	}
 }
 

@@ -44,8 +44,9 @@ type Canceler interface {
 
 // Resolver finds out what became of a refund whose outcome is unknown.
 type Resolver interface {
-	// Resolve returns what became of a. An error means that the provider could not be asked: the outcome is as unknown
-	// as before, and if the error carries an Attempt, that one replaces a. So does Resolution.Attempt.
+	// Resolve returns what became of a. It may send the same request again, where that cannot be a second refund, unless
+	// a.LookOnly. An error means that the provider could not be asked: the outcome is as unknown as before, and if the
+	// error carries an Attempt, that one replaces a. So does Resolution.Attempt.
 	Resolve(ctx context.Context, a Attempt) (Resolution, error)
 }
 
@@ -86,6 +87,8 @@ type Attempt struct {
 	// MissedAt is when a look first did not find the refund although it should have appeared by then. Absence counts only
 	// when a second look, a minute later or more, agrees.
 	MissedAt time.Time `json:"missed_at,omitzero"`
+	// LookOnly forbids Resolve to send anything that could move money: what it finds comes from reads alone.
+	LookOnly bool `json:"look_only,omitzero"`
 }
 
 // Resolution is what Resolve found.

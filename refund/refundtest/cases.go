@@ -32,6 +32,7 @@ func cases() []testCase {
 		{"stale read", caseStaleRead},
 		{"resolving fails", caseResolvingFails},
 		{"unknown for days", caseOld},
+		{"looking sends nothing", caseLookOnly},
 		{"look-up fails", caseLookUpFails},
 		{"abilities match capabilities", caseAbilities},
 		{"capabilities are copies", caseCopies},

@@ -100,6 +100,9 @@ func (q *inquiry) follow(next refund.Attempt) {
 	case next.Snapshot != now.Snapshot || now.Answered && !next.Answered:
 		q.Errorf("the Attempt to ask with again has lost its Snapshot, or that it was answered: %+v, before %+v", next, *now)
 		return
+	case next.LookOnly != now.LookOnly:
+		q.Errorf("the Attempt to ask with again has lost what may be done to resolve it: %+v, before %+v", next, *now)
+		return
 	}
 	q.attempt = next
 }
@@ -190,6 +193,42 @@ func caseOld(e *env) string {
 		}
 	}
 	return ""
+}
+
+// caseLookOnly: an Attempt that is only to be looked for is not sent, neither while that would be safe nor later.
+func caseLookOnly(e *env) string {
+	if e.caps.ResolvedBy == refund.ResolvedByPerson && !has[refund.Resolver](e.client) {
+		return "nothing can be asked"
+	}
+	for _, f := range []Fault{LostAnswer, ResetBeforeWrite} {
+		for _, age := range []time.Duration{0, 30 * time.Second, e.caps.KeyLife + 48*time.Hour} {
+			asked, ok := e.lose(e.request(e.order(), 2500), f)
+			if !ok {
+				continue // whether that is right is for other cases
+			}
+			<-time.After(age)
+			asked.LookOnly = true
+			mark := e.net.mark()
+			e.settle(&refund.Error{Attempt: asked})
+			if n := e.net.since(mark).writes; n > 0 {
+				e.Errorf("%s, after %v: %d requests went out that could move money, from who was only to look", f, age, n)
+			}
+		}
+	}
+	return ""
+}
+
+// lose makes a refund whose every request meets f. ok is false if its outcome is not unknown.
+func (e *env) lose(req refund.Request, f Fault) (asked refund.Attempt, ok bool) {
+	e.Helper()
+	e.net.Always(f)
+	_, err := e.refund(context.Background(), req)
+	e.net.Always("")
+	var re *refund.Error
+	if !errors.As(err, &re) || re.Outcome != refund.OutcomeUnknown {
+		return refund.Attempt{}, false
+	}
+	return re.Attempt, true
 }
 
 func caseStaleRead(e *env) string {

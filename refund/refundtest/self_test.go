@@ -60,6 +60,8 @@ const (
 	forgetsSending    knob = "forgets when it was last sent"
 	forgetsSnapshot   knob = "forgets the snapshot"
 	resendsForever    knob = "resolves by sending again, however old the key"
+	sendsToLook       knob = "sends although it is only to look"
+	forgetsLimits     knob = "forgets that it is only to look"
 	resolvesAnother   knob = "resolves with another refund"
 	failsForGood      knob = "calls a failure to resolve a refusal"
 	getsAnything      knob = "finds refunds that there are not"
@@ -196,6 +198,7 @@ func flaws() map[string]flaw {
 		"takes a failed look for absence":                {knob: takesFailureForAbsence, caught: []string{"resolving fails"}},
 		"calls a failure to resolve a refusal":           {knob: failsForGood, caught: []string{"resolving fails"}},
 		"resolves by sending again, however old the key": {knob: resendsForever, caught: []string{"unknown for days"}},
+		"sends although it is only to look":              {knob: sendsToLook, caught: []string{"looking sends nothing"}},
 		"resolves with another refund":                   {knob: resolvesAnother, caught: []string{"fault always: lost answer", "resolving fails"}},
 		"never stops to resolve":                         {knob: asksForEver, caught: []string{"fault always: reset before write"}},
 		"refuses the same key after nothing moved": {
@@ -249,6 +252,7 @@ func flaws() map[string]flaw {
 		"forgets the attempt that it is asked about": {knob: forgetsAttempt, caught: []string{"fault always: reset before write", "resolving fails"}},
 		"forgets when it was last sent":              {knob: forgetsSending, caught: []string{"fault always: reset before write"}},
 		"forgets the snapshot":                       {knob: forgetsSnapshot, caught: []string{"fault always: reset before write"}},
+		"forgets that it is only to look":            {knob: forgetsLimits, caught: []string{"looking sends nothing"}},
 		"loses the key of what it cannot resolve":    {knob: resolvesWithoutKey, caught: []string{"resolving fails"}},
 		"says too early when it was last sent": {
 			spoil: failing(func(_ request, e failure) error {

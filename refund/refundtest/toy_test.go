@@ -443,7 +443,7 @@ func (c *toyClient) find(ctx context.Context, req refund.Request) (*refund.Refun
 }
 
 func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
-	if c.flaw.knob == resendsForever {
+	if c.flaw.knob == resendsForever || c.flaw.knob == sendsToLook && time.Since(a.FirstSent) < toyMemory {
 		if got, e := c.send(ctx, a.Request); e == nil {
 			return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got, Attempt: a}, nil
 		}
@@ -498,6 +498,8 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 		next.Attempt.LastSent = next.Attempt.LastSent.Add(-time.Hour)
 	case forgetsSnapshot:
 		next.Attempt.Snapshot = "another"
+	case forgetsLimits:
+		next.Attempt.LookOnly = false
 	default:
 	}
 	return next, nil
