@@ -117,15 +117,14 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 			}
 		case r.RequestID != "" && r.RequestID != id, r.MerchantReference != "" && r.MerchantReference != req.IdempotencyKey:
 			seen.Clash = "the payment shows a refund whose reference is of one key and whose requestId is of another"
-		case seen.Refund != nil:
-			seen.Clash = "the payment shows more than one refund with the key"
 		case r.Amount != nil && amount == refund.Money{}:
 			seen.Clash = "the payment shows a refund with the key, of an amount that cannot be read"
 		case r.Amount != nil && amount != req.Amount:
 			seen.Clash = "the payment shows a refund of another amount with the key"
 		default:
-			seen.Refund = shown(op, req.Order, r)
-			seen.Refund.IdempotencyKey = req.IdempotencyKey
+			got := shown(op, req.Order, r)
+			got.IdempotencyKey = req.IdempotencyKey
+			seen.Found(got)
 		}
 	}
 	return seen, nil

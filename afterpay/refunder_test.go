@@ -243,7 +243,8 @@ func TestResolveReads(t *testing.T) {
 		"a refund of another key":                    {`[{"refundId":"9",` + other + `}]`, ``, refund.VerdictNotApplied},
 		"a refund of the amount without any key":     {`[{"refundId":"9",` + bare + `}]`, ``, refund.VerdictUndetermined},
 		"an entry of the amount that is a void":      {`[{"refundId":"9",` + bare + `}]`, `{"id":"9","type":"VOIDED"}`, refund.VerdictNotApplied},
-		"two refunds of the key":                     {`[{"refundId":"8",` + ours + `},{"refundId":"9",` + ours + `}]`, ``, refund.VerdictUndetermined},
+		"two refunds of the key":                     {`[{"refundId":"8",` + ours + `},{"refundId":"9",` + ours + `}]`, ``, refund.VerdictApplied},
+		"two refunds of the key, and another amount": {`[{"refundId":"8",` + ours + `},{"refundId":"9",` + ours + `},{"refundId":"7","merchantReference":"k","amount":{"amount":"9.00","currency":"AUD"}}]`, ``, refund.VerdictUndetermined},
 		"the key on another amount":                  {`[{"refundId":"9","merchantReference":"k","amount":{"amount":"9.00","currency":"AUD"}}]`, ``, refund.VerdictUndetermined},
 		"the refund by numbers":                      {`[{"refundId":9,` + key + `,"merchantReference":"k","amount":{"amount":10,"currency":"AUD"}}]`, ``, refund.VerdictApplied},
 		"the refund beside one without an amount":    {`[{"refundId":"8",` + other + `},{"refundId":"9",` + ours + `},{"refundId":"7","amount":{}}]`, ``, refund.VerdictApplied},
@@ -269,6 +270,12 @@ func TestResolveReads(t *testing.T) {
 				assert.Equal(t, tt.verdict == refund.VerdictApplied, got.Refund != nil)
 				if got.Refund != nil {
 					assert.Equal(t, "k", got.Refund.IdempotencyKey)
+				}
+				if name == "two refunds of the key" {
+					require.Len(t, got.Duplicates, 1)
+					assert.Equal(t, []string{"8", "9", "k"}, []string{got.Refund.ID, got.Duplicates[0].ID, got.Duplicates[0].IdempotencyKey})
+				} else {
+					assert.Empty(t, got.Duplicates)
 				}
 				for _, dump := range wire.Dumps {
 					assert.Contains(t, dump, "GET ")

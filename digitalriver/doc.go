@@ -15,7 +15,7 @@
 //     moment, nor against a list that lags: only a journal does.
 //   - The same key is the same refund forever, a failed one included: Refund returns it as it is, with StatusFailed.
 //     A refund that failed is repeated with a new key. A key that is found on another refund, or on two that have not
-//     failed, is an unknown outcome.
+//     failed, is an unknown outcome; Resolve names both of the two.
 //   - Parts of an order (shipping, tax, duty, importer tax) can be refunded, and of a line its price with its tax, its
 //     shipping, fees or duty. A refund of tax has to be complete. Regulatory fees are refunded on a line only.
 //   - An invoice is refunded by Order.InvoiceID alone. The list cannot be asked for an invoice, so nothing can be

@@ -1,13 +1,11 @@
 package digitalriver
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/decide"
@@ -176,7 +174,6 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	if f.OrderID == "" && !a.FirstSent.IsZero() {
 		f.CreatedTime.Gte = since
 	}
-	var marked []*Refund     // with the key
 	var taken []refund.Money // by the order's refunds that have not failed
 	var stray bool           // a gateway may have mixed up the responses: another order's list shows nothing of this one
 	for r, err := range c.list(ctx, op, f, (*refundList).problem) {
@@ -188,7 +185,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		case key == a.Request.IdempotencyKey && other != "":
 			seen.Clash = fmt.Sprintf("refund %.64q, of another %s, carries the key", r.ID, other)
 		case key == a.Request.IdempotencyKey:
-			marked = append(marked, r)
+			seen.Found(common(op, a.Request.Order, r))
 		case key == "" && other == "" && !r.failed() && (r.CreatedTime.IsZero() || !r.CreatedTime.Before(since)):
 			// Whether every list shows the metadata is not documented.
 			seen.Doubt = fmt.Sprintf("refund %.64q carries no key and may be this one", r.ID)
@@ -198,33 +195,15 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 			taken = append(taken, r.taken())
 		}
 	}
-	if stray && len(marked) == 0 && seen.Clash == "" {
+	absent := seen.Refund == nil && seen.Clash == ""
+	if stray && absent {
 		return seen, op.Unknown(refund.ErrUnexpected, "", "the response lists refunds of another order")
 	}
-	if len(marked) > 0 {
-		var clash string
-		seen.Refund, clash = choose(op, marked)
-		seen.Clash = cmp.Or(clash, seen.Clash)
-	}
 	// Absence counts only when it is known when the refund was last sent.
-	if seen == (decide.Sighting{}) && !a.LastSent.IsZero() && native.OrderID != "" {
+	if absent && seen.Doubt == "" && !a.LastSent.IsZero() && native.OrderID != "" {
 		seen.Doubt, seen.Again, err = c.hidden(ctx, op, taken)
 	}
 	return seen, err
-}
-
-// choose returns the refund of op among those with its key, newest first, and why there is more than one. Those that
-// failed have paid nothing, so they do not count where there is another.
-func choose(op *httpx.Op, marked []*Refund) (got *refund.Refund, clash string) {
-	live := slices.DeleteFunc(slices.Clone(marked), (*Refund).failed)
-	got = common(op, op.Attempt.Request.Order, slices.Concat(live, marked)[0])
-	switch {
-	case len(live) > 1:
-		clash = fmt.Sprintf("refunds %.64q and %.64q both carry the key", live[0].ID, live[1].ID)
-	case len(marked) > 1:
-		got.Warnings = append(got.Warnings, "another refund with this key has failed")
-	}
-	return got, clash
 }
 
 // hidden returns why the refund of op may exist although the order's list does not show it, and when to look again. taken

@@ -276,8 +276,9 @@ func TestSameKeyAtOnce(t *testing.T) {
 	assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
 	got, err := s.client.Resolve(t.Context(), refund.Attempt{Request: s.request("k", "10.00"), Tries: 1})
 	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-	assert.True(t, got.NotBefore.IsZero(), "a person has to look")
+	assert.Equal(t, refund.VerdictApplied, got.Verdict)
+	require.Len(t, got.Duplicates, 1, "a person has to look")
+	assert.NotEqual(t, got.Refund.ID, got.Duplicates[0].ID)
 	assert.Len(t, s.sim.Ledger(s.order), 2)
 }
 
@@ -419,6 +420,12 @@ func TestKeyOnSeveralRefunds(t *testing.T) {
 		if tt.kind != nil {
 			require.ErrorIs(t, err, tt.kind, name)
 			assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), name)
+			if name == "both paid" {
+				assert.Equal(t, refund.VerdictApplied, found.Verdict)
+				require.Len(t, found.Duplicates, 1)
+				assert.Equal(t, []string{"a", "b"}, []string{found.Refund.ID, found.Duplicates[0].ID})
+				continue
+			}
 			assert.Equal(t, refund.VerdictUndetermined, found.Verdict, name)
 			assert.True(t, found.NotBefore.IsZero(), name)
 			continue
@@ -429,6 +436,7 @@ func TestKeyOnSeveralRefunds(t *testing.T) {
 		assert.Len(t, got.Warnings, 1, name)
 		assert.Equal(t, refund.VerdictApplied, found.Verdict, name)
 		assert.Equal(t, tt.id, found.Refund.ID, name)
+		assert.Empty(t, found.Duplicates, name)
 	}
 }
 

@@ -138,14 +138,11 @@ func (c *Client) search(ctx context.Context, op *httpx.Op) (seen decide.Sighting
 			}
 			continue
 		}
-		switch problem := differs(r, native); {
-		case problem != "":
+		if problem := differs(r, native); problem != "" {
 			seen.Clash = "the order has a refund with the key, but " + problem
-		case seen.Refund == nil || seen.Refund.Status == refund.StatusCanceled: // a denied one gives way to one that is not
-			seen.Refund = common(op, op.Attempt.Request.Order, r)
-		case r.status() != refund.StatusCanceled:
-			seen.Clash = "the order has more than one refund with the key"
+			continue
 		}
+		seen.Found(common(op, op.Attempt.Request.Order, r))
 	}
 	return seen, list, nil
 }

@@ -97,7 +97,7 @@ func TestKeyAfterACrash(t *testing.T) {
 	b.paidTwice(t, req)
 }
 
-// paidTwice checks that two refunds with the key of req are for a person.
+// paidTwice checks that two refunds with the key of req are told of, and that nothing more is sent.
 func (b *bench) paidTwice(t *testing.T, req refund.Request) {
 	t.Helper()
 	require.Len(t, b.sim.Ledger(b.order), 2)
@@ -106,8 +106,9 @@ func (b *bench) paidTwice(t *testing.T, req refund.Request) {
 	assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
 	got, err := b.client.Resolve(t.Context(), refund.Attempt{Request: req, Tries: 1})
 	require.NoError(t, err)
-	assert.Equal(t, refund.VerdictUndetermined, got.Verdict)
-	assert.True(t, got.NotBefore.IsZero(), "a person has to look")
+	assert.Equal(t, refund.VerdictApplied, got.Verdict)
+	require.Len(t, got.Duplicates, 1, "a person has to look")
+	assert.NotEqual(t, got.Refund.ID, got.Duplicates[0].ID)
 	assert.Len(t, b.sim.Ledger(b.order), 2, "nothing was sent")
 }
 
@@ -165,6 +166,7 @@ func TestDeniedRefundsWithTheKey(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, refund.VerdictApplied, resolved.Verdict)
 		assert.Equal(t, got.ID, resolved.Refund.ID)
+		assert.Empty(t, resolved.Duplicates)
 	}
 	create(false)
 	b.paidTwice(t, req)

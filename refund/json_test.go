@@ -65,7 +65,8 @@ func TestJSON(t *testing.T) {
 	testJSON(t, "capabilities", fullCapabilities(), nil)
 	testJSON(t, "attempt", fullAttempt(), nil)
 	testJSON(t, "resolution", refund.Resolution{
-		Verdict: refund.VerdictNotApplied, Refund: &got, NotBefore: time.Date(2026, 1, 2, 3, 4, 15, 0, time.UTC), Attempt: fullAttempt(), Why: "seen",
+		Verdict: refund.VerdictNotApplied, Refund: &got, Duplicates: []*refund.Refund{&got},
+		NotBefore: time.Date(2026, 1, 2, 3, 4, 15, 0, time.UTC), Attempt: fullAttempt(), Why: "seen",
 	}, func(r *refund.Resolution) { r.Refund.Raw = nil })
 	testJSON(t, "money", refund.MustParseMoney("10.99", "AUD"), nil)
 }

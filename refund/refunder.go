@@ -96,6 +96,9 @@ type Resolution struct {
 	Verdict Verdict `json:"verdict"`
 	// Refund is the refund, if the verdict is VerdictApplied.
 	Refund *Refund `json:"refund,omitzero"`
+	// Duplicates are further refunds with the same key that have not failed: it was paid more than once, and a person has to
+	// look. Which of them is Refund means nothing.
+	Duplicates []*Refund `json:"duplicates,omitzero"`
 	// NotBefore is when to ask again, if the verdict is VerdictUndetermined; the zero time means that asking again will
 	// not help and a person has to look.
 	NotBefore time.Time `json:"not_before,omitzero"`

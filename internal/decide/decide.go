@@ -3,7 +3,7 @@
 //
 //	a read shows                            before sending              resolving
 //	the refund                              return it, send nothing     applied
-//	two refunds with the key                unknown, ErrDuplicate       for a person
+//	more than one refund with the key       unknown, ErrDuplicate       applied, with Resolution.Duplicates
 //	something else in the refund's place    unknown, ErrKeyReused       for a person
 //	nothing, soon after it was last sent    send                        undetermined, ask again
 //	nothing, but it proves nothing          send                        undetermined, ask again or a person
@@ -14,6 +14,9 @@ package decide
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/internal/httpx"
@@ -22,15 +25,56 @@ import (
 
 // Sighting is what one complete read shows of a refund. The zero value is absence.
 type Sighting struct {
-	// Refund is the refund itself: it has the key, or is the only one that was not there before, and its amount.
+	// Refund is the refund itself: it has the key, or is the only one that was not there before, and its amount. Found sets
+	// it where more than one can have the key.
 	Refund *refund.Refund
-	// Clash is what else is there in the refund's place, such as the key on a refund of another amount. Beside Refund it
-	// says that there is more than one.
+	// Twice are further refunds like Refund: the key was paid more than once. Found adds them.
+	Twice []*refund.Refund
+	// Clash is what else is there in the refund's place, such as the key on a refund of another amount. It may stand beside
+	// Refund.
 	Clash string
 	// Doubt is why absence proves nothing.
 	Doubt string
 	// Again is when the doubt may be gone; the zero time if only a person can tell.
 	Again time.Time
+}
+
+// Found adds a refund that has the key and the amount. One that pays nothing gives way to one that does, and is no second
+// refund beside it.
+func (s *Sighting) Found(r *refund.Refund) {
+	const failed = "another refund with this key has failed"
+	switch {
+	case s.Refund == nil:
+		s.Refund = r
+		return
+	case live(s.Refund) && live(r):
+		s.Twice = append(s.Twice, r)
+		return
+	case live(r):
+		s.Refund = r
+	}
+	if !slices.Contains(s.Refund.Warnings, failed) {
+		s.Refund.Warnings = append(s.Refund.Warnings, failed)
+	}
+}
+
+// live reports whether r has paid, or may pay yet.
+func live(r *refund.Refund) bool {
+	switch r.Status {
+	case refund.StatusFailed, refund.StatusCanceled, refund.StatusExpired:
+		return false
+	default:
+		return true
+	}
+}
+
+// both names the refunds with the key, where there is more than one.
+func (s *Sighting) both() string {
+	ids := make([]string, 0, 1+len(s.Twice))
+	for _, r := range append([]*refund.Refund{s.Refund}, s.Twice...) {
+		ids = append(ids, fmt.Sprintf("%.64q", r.ID))
+	}
+	return "more than one refund carries the key: " + strings.Join(ids, ", ")
 }
 
 // Look reads what the provider shows of o.Attempt.Request. It sends nothing, and a read that is not complete is an error.
@@ -50,6 +94,8 @@ func Before(ctx context.Context, o *httpx.Op, look Look) (*refund.Refund, error)
 	switch {
 	case err != nil:
 		return nil, o.NotLooked(err)
+	case len(seen.Twice) > 0:
+		return nil, o.Unknown(refund.ErrDuplicate, "IdempotencyKey", "%s; nothing was sent", seen.both())
 	case seen.Clash != "" && seen.Refund != nil:
 		return nil, o.Unknown(refund.ErrDuplicate, "IdempotencyKey", "%s; nothing was sent", seen.Clash)
 	case seen.Clash != "":
@@ -75,7 +121,7 @@ func After(ctx context.Context, o *httpx.Op, look Look, refused error) (*refund.
 	o.Attempt = o.Sent()
 	seen, err := look(ctx, o)
 	switch {
-	case err != nil || seen.Clash != "" || seen.Refund == nil && seen.Doubt != "":
+	case err != nil || seen.Clash != "" || len(seen.Twice) > 0 || seen.Refund == nil && seen.Doubt != "":
 		return nil, o.Unresolved(refused)
 	case seen.Refund != nil:
 		seen.Refund.Warnings = append(seen.Refund.Warnings, "the provider refused the request after it had made the refund: it was delivered twice")
@@ -102,6 +148,8 @@ func judge(a *refund.Attempt, absenceAfter time.Duration, seen *Sighting, now ti
 	switch {
 	case seen.Clash != "":
 		got.Why = seen.Clash
+	case len(seen.Twice) > 0:
+		got.Verdict, got.Refund, got.Duplicates, got.Why = refund.VerdictApplied, seen.Refund, seen.Twice, seen.both()
 	case seen.Refund != nil:
 		got.Verdict, got.Refund, got.Why = refund.VerdictApplied, seen.Refund, "the provider shows it"
 	case a.LastSent.IsZero():

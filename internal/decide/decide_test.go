@@ -43,6 +43,14 @@ func shows(t *testing.T, o *httpx.Op, seen Sighting) Look {
 	}
 }
 
+// twice is what a read shows of refunds with these ids.
+func twice(ids ...string) (seen Sighting) {
+	for _, id := range ids {
+		seen.Found(&refund.Refund{ID: id})
+	}
+	return seen
+}
+
 func fails(err error) Look {
 	return func(context.Context, *httpx.Op) (Sighting, error) { return Sighting{}, err }
 }
@@ -68,7 +76,9 @@ func TestBefore(t *testing.T) {
 		"nothing, but the doubt will go":    {seen: Sighting{Doubt: "lags", Again: again}},
 		"the refund":                        {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}}, found: true},
 		"the refund, and a doubt":           {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Doubt: "lags"}, found: true},
-		"two refunds with the key":          {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Clash: "two"}, kind: refund.ErrDuplicate},
+		"two refunds with the key":          {seen: twice("r-1", "r-2"), kind: refund.ErrDuplicate},
+		"two refunds, and something else":   {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Twice: twice("r-1", "r-2").Twice, Clash: "another amount"}, kind: refund.ErrDuplicate},
+		"the refund, and something else":    {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Clash: "two"}, kind: refund.ErrDuplicate},
 		"something else in its place":       {seen: Sighting{Clash: "another amount"}, kind: refund.ErrKeyReused},
 		"something else, and a doubt":       {seen: Sighting{Clash: "another amount", Doubt: "lags"}, kind: refund.ErrKeyReused},
 		"two refunds, and a doubt":          {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Clash: "two", Doubt: "lags"}, kind: refund.ErrDuplicate},
@@ -94,7 +104,11 @@ func TestBefore(t *testing.T) {
 			assert.Equal(t, tt.kind, e.Kind)
 			assert.Equal(t, "refund", e.Op)
 			assert.Equal(t, "IdempotencyKey", e.Field)
-			assert.Contains(t, e.Message, tt.seen.Clash)
+			if len(tt.seen.Twice) > 0 {
+				assert.Contains(t, e.Message, `"r-1", "r-2"`)
+			} else {
+				assert.Contains(t, e.Message, tt.seen.Clash)
+			}
 			assert.Zero(t, e.Attempt, "nothing was sent that could be resolved")
 			if tt.seen.Refund != nil {
 				assert.False(t, tt.seen.Refund.Replayed)
@@ -121,6 +135,7 @@ func TestAfter(t *testing.T) {
 		"nothing is there":        {want: refund.OutcomeRejected},
 		"that proves nothing":     {seen: Sighting{Doubt: "lags"}, want: refund.OutcomeUnknown},
 		"another is in its place": {seen: Sighting{Refund: paid().Refund, Clash: "another amount"}, want: refund.OutcomeUnknown},
+		"it is there twice":       {seen: twice("r-1", "r-2"), want: refund.OutcomeUnknown},
 		"looking fails":           {err: errors.New("down"), want: refund.OutcomeUnknown},
 	} {
 		for _, kind := range caused {
@@ -210,7 +225,7 @@ func TestJudge(t *testing.T) {
 	sent := time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC)
 	settled := sent.Add(absenceAfter)
 	later := settled.Add(24 * time.Hour)
-	found := &refund.Refund{ID: "r-1"}
+	found, second := &refund.Refund{ID: "r-1"}, []*refund.Refund{{ID: "r-2"}}
 	const (
 		undetermined, applied, notApplied = refund.VerdictUndetermined, refund.VerdictApplied, refund.VerdictNotApplied
 		ms                                = time.Millisecond
@@ -235,8 +250,11 @@ func TestJudge(t *testing.T) {
 		"clash, after a miss":                 {seen: Sighting{Clash: "another amount"}, missed: settled, now: later, notBefore: person},
 		"clash, and never known to be sent":   {seen: Sighting{Clash: "another amount"}, never: true, now: later, notBefore: person},
 		"clash, and a doubt that may go":      {seen: Sighting{Clash: "another amount", Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
-		"two of them":                         {seen: Sighting{Refund: found, Clash: "two"}, now: later, notBefore: person},
-		"two of them, soon":                   {seen: Sighting{Refund: found, Clash: "two"}, now: sent, notBefore: person},
+		"found, and a clash":                  {seen: Sighting{Refund: found, Clash: "two"}, now: later, notBefore: person},
+		"found, and a clash, soon":            {seen: Sighting{Refund: found, Clash: "two"}, now: sent, notBefore: person},
+		"two of them":                         {seen: Sighting{Refund: found, Twice: second}, now: later, verdict: applied},
+		"two of them, soon":                   {seen: Sighting{Refund: found, Twice: second}, now: sent, verdict: applied},
+		"two of them, and a clash":            {seen: Sighting{Refund: found, Twice: second, Clash: "another amount"}, now: later, notBefore: person},
 		"absent, never known to be sent":      {never: true, now: later, notBefore: person},
 		"the same, after a miss":              {never: true, missed: settled, now: later, notBefore: person},
 		"the same, with a doubt that may go":  {never: true, seen: Sighting{Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
@@ -289,15 +307,59 @@ func TestJudge(t *testing.T) {
 			if tt.verdict == applied {
 				assert.Same(t, found, got.Refund)
 				assert.False(t, got.Refund.Replayed, "it was sent for this Attempt")
+				assert.Equal(t, tt.seen.Twice, got.Duplicates)
 			} else {
 				assert.Nil(t, got.Refund)
+				assert.Nil(t, got.Duplicates)
 			}
 			switch {
 			case tt.seen.Clash != "":
 				assert.Contains(t, got.Why, tt.seen.Clash)
+			case len(tt.seen.Twice) > 0:
+				assert.Contains(t, got.Why, `"r-1", "r-2"`)
 			case tt.seen.Doubt != "" && got.Verdict == undetermined && !tt.never && !tt.now.Before(settled):
 				assert.Contains(t, got.Why, tt.seen.Doubt)
 			}
+		})
+	}
+}
+
+// What has failed is no second refund, and gives way to one that has not.
+func TestFound(t *testing.T) {
+	t.Parallel()
+	const failed, canceled, expired = refund.StatusFailed, refund.StatusCanceled, refund.StatusExpired
+	for name, tt := range map[string]struct {
+		listed []refund.Status
+		which  int
+		twice  []int
+	}{
+		"one":                       {[]refund.Status{refund.StatusPending}, 0, nil},
+		"one that failed":           {[]refund.Status{failed}, 0, nil},
+		"two":                       {[]refund.Status{refund.StatusPending, refund.StatusSucceeded}, 0, []int{1}},
+		"two of unknown status":     {[]refund.Status{refund.StatusUnknown, refund.StatusNeedsAction}, 0, []int{1}},
+		"three":                     {[]refund.Status{refund.StatusPending, refund.StatusPending, refund.StatusPending}, 0, []int{1, 2}},
+		"failed, then paid":         {[]refund.Status{failed, refund.StatusSucceeded}, 1, nil},
+		"paid, then expired":        {[]refund.Status{refund.StatusSucceeded, expired}, 0, nil},
+		"failed, canceled, expired": {[]refund.Status{failed, canceled, expired}, 0, nil},
+		"canceled between two":      {[]refund.Status{refund.StatusPending, canceled, refund.StatusPending}, 0, []int{2}},
+		"failed before two":         {[]refund.Status{failed, failed, refund.StatusPending, refund.StatusPending}, 2, []int{3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen Sighting
+			var all, others []*refund.Refund
+			for _, status := range tt.listed {
+				r := &refund.Refund{Status: status}
+				all = append(all, r)
+				seen.Found(r)
+			}
+			for _, i := range tt.twice {
+				others = append(others, all[i])
+			}
+			assert.Same(t, all[tt.which], seen.Refund)
+			assert.Equal(t, others, seen.Twice)
+			dead := len(all) - 1 - len(others)
+			assert.Len(t, seen.Refund.Warnings, min(dead, 1))
 		})
 	}
 }

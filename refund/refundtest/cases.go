@@ -33,6 +33,7 @@ func cases() []testCase {
 		{"resolving fails", caseResolvingFails},
 		{"unknown for days", caseOld},
 		{"looking sends nothing", caseLookOnly},
+		{"paid twice", casePaidTwice},
 		{"look-up fails", caseLookUpFails},
 		{"abilities match capabilities", caseAbilities},
 		{"capabilities are copies", caseCopies},

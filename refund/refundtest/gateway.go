@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -88,6 +89,44 @@ func (r *recorded) desynchronised(delivered bool) gateway {
 		setBody(&resp, r.body)
 		return &resp, nil
 	}
+}
+
+// redelivery is a write that something on the way delivers again, long after its response.
+type redelivery struct {
+	req  *http.Request
+	body []byte
+}
+
+// keep passes everything, and keeps the last write.
+func (r *redelivery) keep(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	if isRead(req) || req.Body == nil {
+		return next.RoundTrip(req)
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.WithoutCancel(req.Context())
+	r.req, r.body = req.Clone(ctx), body
+	return next.RoundTrip(r.copied(ctx))
+}
+
+// again delivers it once more, and loses the response.
+func (r *redelivery) again(ctx context.Context, next http.RoundTripper) error {
+	if r.req == nil {
+		return errors.New("nothing was sent")
+	}
+	resp, err := next.RoundTrip(r.copied(ctx))
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (r *redelivery) copied(ctx context.Context) *http.Request {
+	req := r.req.Clone(ctx)
+	req.Body, req.GetBody = io.NopCloser(bytes.NewReader(r.body)), nil
+	return req
 }
 
 // misrouted answers every read about order with what the provider says of other. named is set if a response named it.

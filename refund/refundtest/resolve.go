@@ -23,8 +23,7 @@ type inquiry struct {
 	missed  time.Time // when it was first not seen although it should have appeared by then
 }
 
-// resolve asks what became of the refund behind err until it is known, as a careful caller does, and compares the result
-// with the ledger. It reports whether it is known.
+// resolve asks what became of the refund behind err until it is known, and reports whether it is.
 func (e *env) resolve(err error) (refund.Verdict, bool) {
 	e.Helper()
 	var re *refund.Error
@@ -32,12 +31,20 @@ func (e *env) resolve(err error) (refund.Verdict, bool) {
 		e.Errorf("there is nothing to resolve: %v", err)
 		return 0, false
 	}
+	got := e.inquire(re.Attempt)
+	return got.Verdict, got.Verdict != refund.VerdictUndetermined
+}
+
+// inquire asks what became of an Attempt until it is known or a person has to look, as a careful caller does, and compares the
+// result with the ledger.
+func (e *env) inquire(asked refund.Attempt) refund.Resolution {
+	e.Helper()
 	resolver, ok := refund.As[refund.Resolver](e.client)
 	if !ok {
 		e.Errorf("Capabilities.ResolvedBy is %q, but the client is no Resolver", e.caps.ResolvedBy)
-		return 0, false
+		return refund.Resolution{}
 	}
-	q := inquiry{env: e, attempt: re.Attempt}
+	q := inquiry{env: e, attempt: asked}
 	for range rounds {
 		got, err := resolver.Resolve(context.Background(), q.attempt)
 		e.note(err, got)
@@ -48,10 +55,10 @@ func (e *env) resolve(err error) (refund.Verdict, bool) {
 		}
 		if got.Verdict != refund.VerdictUndetermined {
 			q.judged(&got)
-			return got.Verdict, true
+			return got
 		}
 		if got.NotBefore.IsZero() { // a person looks
-			return got.Verdict, false
+			return got
 		}
 		if !time.Now().Before(q.settled()) && q.missed.IsZero() {
 			q.missed = time.Now()
@@ -59,7 +66,7 @@ func (e *env) resolve(err error) (refund.Verdict, bool) {
 		q.follow(got.Attempt)
 		<-time.After(time.Until(got.NotBefore))
 	}
-	return 0, false
+	return refund.Resolution{}
 }
 
 // settled is when a refund that is not seen may be believed to be absent.
@@ -111,7 +118,18 @@ func (q *inquiry) follow(next refund.Attempt) {
 func (q *inquiry) judged(got *refund.Resolution) {
 	q.Helper()
 	req := q.attempt.Request
-	moved := len(q.sim.Ledger(req.Order)) > 0
+	ledger := q.sim.Ledger(req.Order)
+	moved := len(ledger) > 0
+	for i, r := range got.Duplicates {
+		switch {
+		case got.Verdict != refund.VerdictApplied || got.Refund == nil || len(got.Duplicates) >= len(ledger):
+			q.Errorf("resolved as %s with %d duplicates, but the ledger has %v", got.Verdict, len(got.Duplicates), ledger)
+		case r == nil || r.ID == got.Refund.ID || i > 0 && r.ID == got.Duplicates[i-1].ID:
+			q.Errorf("a duplicate is the refund itself, or named twice, or nil: %+v", got)
+		case q.isOf(r, req) != "":
+			q.Errorf("a duplicate is none: %s: %+v", q.isOf(r, req), r)
+		}
+	}
 	switch {
 	case got.Verdict == refund.VerdictApplied && !moved:
 		q.Errorf("resolved as applied, but nothing moved")
@@ -229,6 +247,48 @@ func (e *env) lose(req refund.Request, f Fault) (asked refund.Attempt, ok bool) 
 		return refund.Attempt{}, false
 	}
 	return re.Attempt, true
+}
+
+// casePaidTwice: something on the way delivers a request once more, and the provider pays it once more. Whoever asks what
+// became of the refund is told of both.
+func casePaidTwice(e *env) string {
+	if e.caps.ResolvedBy != refund.ResolvedByKey && e.caps.ResolvedBy != refund.ResolvedByMarker {
+		return "no refund says which key it was made with"
+	}
+	ctx := context.Background()
+	var kept redelivery
+	e.net.through(kept.keep)
+	e.net.Always(LostAnswer)
+	req := e.request(e.order(), 2500)
+	_, err := e.client.Refund(ctx, req) // not e.refund: it is to be paid twice
+	e.net.Always("")
+	e.net.through(nil)
+	var re *refund.Error
+	if e.note(err); !errors.As(err, &re) || re.Outcome != refund.OutcomeUnknown {
+		e.Errorf("a refund whose responses are all lost is unknown: %v", err)
+		return ""
+	}
+	if e.caps.KeyLife > 0 { // before that the provider knows it again
+		<-time.After(e.caps.KeyLife + time.Hour)
+	}
+	if err := kept.again(ctx, e.net.next); err != nil {
+		e.Errorf("the request could not be delivered again: %v", err)
+	}
+	ledger := e.sim.Ledger(req.Order)
+	if len(ledger) != 2 {
+		return "the provider does not pay a request twice"
+	}
+	if got := e.inquire(re.Attempt); got.Verdict != refund.VerdictApplied || len(got.Duplicates) != 1 {
+		e.Errorf("the key was paid twice, and resolved as %s with %d duplicates", got.Verdict, len(got.Duplicates))
+	}
+	if e.caps.Repeat != refund.RepeatFound {
+		return ""
+	}
+	_, err = e.client.Refund(ctx, req)
+	if e.note(err); err == nil || refund.OutcomeOf(err) != refund.OutcomeUnknown || len(e.sim.Ledger(req.Order)) != 2 {
+		e.Errorf("the key was paid twice, and its repeat is answered: %v; the ledger has %v", err, e.sim.Ledger(req.Order))
+	}
+	return ""
 }
 
 func caseStaleRead(e *env) string {

@@ -61,6 +61,8 @@ const (
 	forgetsSnapshot   knob = "forgets the snapshot"
 	resendsForever    knob = "resolves by sending again, however old the key"
 	sendsToLook       knob = "sends although it is only to look"
+	swallowsSecond    knob = "swallows the second refund with the key"
+	namesItTwice      knob = "names the refund as its own duplicate"
 	forgetsLimits     knob = "forgets that it is only to look"
 	resolvesAnother   knob = "resolves with another refund"
 	failsForGood      knob = "calls a failure to resolve a refusal"
@@ -199,6 +201,9 @@ func flaws() map[string]flaw {
 		"calls a failure to resolve a refusal":           {knob: failsForGood, caught: []string{"resolving fails"}},
 		"resolves by sending again, however old the key": {knob: resendsForever, caught: []string{"unknown for days"}},
 		"sends although it is only to look":              {knob: sendsToLook, caught: []string{"looking sends nothing"}},
+		"swallows the second refund with the key":        {knob: swallowsSecond, caught: []string{"paid twice"}},
+		"swallows it where it looks before it pays":      {knob: swallowsSecond, forgetful: true, caught: []string{"paid twice"}},
+		"names the refund as its own duplicate":          {knob: namesItTwice, caught: []string{"fault always: lost answer", "paid twice"}},
 		"resolves with another refund":                   {knob: resolvesAnother, caught: []string{"fault always: lost answer", "resolving fails"}},
 		"never stops to resolve":                         {knob: asksForEver, caught: []string{"fault always: reset before write"}},
 		"refuses the same key after nothing moved": {
@@ -600,6 +605,7 @@ func TestCasesSkipWithAReason(t *testing.T) {
 		"same key with another amount":            true,
 		"stale read":                              true,
 		"resolving fails":                         true,
+		"paid twice":                              true,
 		"get refund":                              true,
 		"list refunds":                            true,
 		"list refunds by time":                    true,

@@ -206,12 +206,14 @@ func (c *toyClient) refund(ctx context.Context, req refund.Request) (*refund.Ref
 		return nil, e
 	}
 	if c.forgetful && c.flaw.knob != payWithoutLooking {
-		switch got, e := c.find(ctx, req); {
+		switch got, second, e := c.find(ctx, req); {
 		case e != nil && c.flaw.knob != payBlindly:
 			e.Op, e.IdempotencyKey, e.Outcome = "refund", req.IdempotencyKey, refund.OutcomeNotSent
 			return nil, e
 		case got != nil && got.Amount != req.Amount:
 			return nil, c.fail("refund", req.IdempotencyKey, refund.ErrKeyReused, refund.OutcomeUnknown, "the key is on a refund of another amount")
+		case len(second) > 0:
+			return nil, c.fail("refund", req.IdempotencyKey, refund.ErrDuplicate, refund.OutcomeUnknown, "the key was paid twice")
 		case got != nil:
 			got.Replayed = true
 			return got, nil
@@ -432,14 +434,19 @@ func (c *toyClient) list(ctx context.Context, order refund.Order) (all []*refund
 	return all, nil
 }
 
-func (c *toyClient) find(ctx context.Context, req refund.Request) (*refund.Refund, *refund.Error) {
+// find returns the refund with the key of req, and further ones.
+func (c *toyClient) find(ctx context.Context, req refund.Request) (got *refund.Refund, second []*refund.Refund, e *refund.Error) {
 	all, e := c.list(ctx, req.Order)
 	for _, r := range all {
-		if r.IdempotencyKey == req.IdempotencyKey {
-			return r, nil
+		switch {
+		case r.IdempotencyKey != req.IdempotencyKey:
+		case got == nil:
+			got, e = r, nil
+		case c.flaw.knob != swallowsSecond:
+			second = append(second, r)
 		}
 	}
-	return nil, e
+	return got, second, e
 }
 
 func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
@@ -448,7 +455,7 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 			return refund.Resolution{Verdict: refund.VerdictApplied, Refund: got, Attempt: a}, nil
 		}
 	}
-	got, e := c.find(ctx, a.Request)
+	got, second, e := c.find(ctx, a.Request)
 	settled, now := a.LastSent.Add(toyLag), time.Now()
 	if c.flaw.knob == believesEarly {
 		settled = a.LastSent.Add(5 * time.Minute)
@@ -473,8 +480,10 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 	case got != nil && c.flaw.knob == resolvesAnother:
 		got.IdempotencyKey = "another"
 		next.Verdict, next.Refund = refund.VerdictApplied, got
+	case got != nil && c.flaw.knob == namesItTwice:
+		next.Verdict, next.Refund, next.Duplicates = refund.VerdictApplied, got, []*refund.Refund{got}
 	case got != nil && c.flaw.knob != givesUp, c.flaw.knob == hopes:
-		next.Verdict, next.Refund = refund.VerdictApplied, got
+		next.Verdict, next.Refund, next.Duplicates = refund.VerdictApplied, got, second
 	case c.flaw.knob == givesUp:
 	case c.flaw.knob == asksForEver:
 		next.NotBefore = now.Add(time.Hour)
