@@ -141,6 +141,9 @@ func (c *client) resolve(ctx context.Context, known Entry) (Entry, error) {
 		}
 	}
 	var re *refund.Error
+	if len(got.Duplicates) > 0 { // paid more than once: a person's
+		got = refund.Resolution{Why: got.Why}
+	}
 	if err == nil && got.Verdict == refund.VerdictApplied && got.Refund != nil {
 		var other string
 		if other, err = c.claimed(finishCtx, &known, got.Refund.ID); other != "" {

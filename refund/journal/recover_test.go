@@ -900,3 +900,19 @@ func TestMemoryChecksVersions(t *testing.T) {
 	e.Version = 3
 	require.ErrorIs(t, store.Update(ctx, e), context.Canceled)
 }
+
+// TestPaidTwice: what was paid more than once is for a person, not a success like any other.
+func TestPaidTwice(t *testing.T) {
+	f := &fake{refund: lose, resolvedBy: refund.ResolvedByMarker}
+	f.resolve = func(_ context.Context, a refund.Attempt) (refund.Resolution, error) {
+		one, two := made(a.Request, refund.StatusSucceeded), made(a.Request, refund.StatusSucceeded)
+		two.ID = "r-2"
+		return refund.Resolution{Verdict: refund.VerdictApplied, Refund: one, Duplicates: []*refund.Refund{two}, Why: "r-k, r-2"}, nil
+	}
+	b := newBench(t, f)
+	_, err := b.ask(t, "k")
+	_, err = b.resolver(t).Resolve(t.Context(), errorOf(t, err, refund.OutcomeUnknown).Attempt)
+	require.NoError(t, err)
+	e := b.entry(t, "k")
+	assert.Equal(t, []any{journal.StateNeedsReview, "r-k, r-2"}, []any{e.State, e.Note})
+}
