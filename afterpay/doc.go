@@ -29,14 +29,15 @@
 //
 //   - order ids are digits (as sdk-php does), at most 64;
 //   - a refund that a payment does not show in two reads a minute apart, later than Options.AbsenceAfter after it was last
-//     sent, was not made (the official tests wait 3 seconds), unless the payment shows one of the same amount without any
-//     reference, or no list of refunds at all;
+//     sent, was not made (the official tests wait 3 seconds), unless the payment shows no list of refunds at all, or one that
+//     may be this one: of the same amount or of none, made since, and without any reference or, with Attempt.Known, one that
+//     nobody knows;
 //   - a key is good for a repeat for 23 hours, one less than the shorter of two documented figures;
 //   - every documented 4xx status, and 403, with Afterpay's own error object is a definite refusal, even with an errorCode
 //     that is not documented; without the object, with 409 and with all other statuses the outcome is unknown;
 //   - a response without refundId, or one that names another requestId, merchantReference or amount, or an amount that
 //     cannot be read, does not say that the refund was made;
-//   - an order's refund without any reference may be any refund of its amount, and of any amount if it states none;
+//   - clocks are less than an hour apart (only for resolving);
 //   - a checkout token is visible ASCII without / \ ? # and %, at most 256;
 //   - the token endpoint refuses credentials with 400 or 401 and OAuth 2's invalid_client (its errors are not documented),
 //     answers within 30 s, and gives tokens that are good until 5 minutes before they expire.

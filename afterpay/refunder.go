@@ -110,10 +110,11 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		amount := r.Amount.Common()
 		switch {
 		case r.MerchantReference != req.IdempotencyKey && r.RequestID != id:
-			// Whether the payment shows the references of every refund is specified, but was never seen: one without
-			// them could be this one, unless it states another amount.
-			if r.MerchantReference == "" && r.RequestID == "" && (amount == req.Amount || amount == refund.Money{}) && !voids[r.RefundID] {
-				seen.Doubt = "the payment shows a refund without any reference, and not of another amount: it may be this one"
+			// Whether the payment shows the references of every refund is specified, but was never seen.
+			if !voids[r.RefundID] {
+				seen.Others = append(seen.Others, decide.Other{
+					Refund: shown(op, req.Order, r), Marked: r.MerchantReference != "" || r.RequestID != "",
+				})
 			}
 		case r.RequestID != "" && r.RequestID != id, r.MerchantReference != "" && r.MerchantReference != req.IdempotencyKey:
 			seen.Clash = "the payment shows a refund whose reference is of one key and whose requestId is of another"

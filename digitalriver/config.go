@@ -31,9 +31,8 @@ const (
 	maxRead   = 16 << 20 // a page of refunds, or an order with all its items
 	maxNumber = 64       // bytes of a number in a response
 
-	clockSkew = time.Hour       // between the provider's clock and ours
-	recheck   = 5 * time.Minute // until a refund that hides from the list is looked for again
-	giveUp    = 24 * time.Hour  // after the last sending it is a person's
+	recheck = 5 * time.Minute // until a refund that hides from the list is looked for again
+	giveUp  = 24 * time.Hour  // after the last sending it is a person's
 )
 
 // Config is what a Client needs. There is one host: the key decides between test and live (API structure page).

@@ -45,7 +45,8 @@
 //   - ids are at most 128 visible ASCII characters, without / \ ? # and %;
 //   - a refund that two listings do not show, a minute apart and later than Options.AbsenceAfter after it was last sent,
 //     was not made, unless the order has less left than its listed refunds explain, or does not state enough to tell, or
-//     is not found, or one that has not failed could be this one and carries no key;
+//     is not found, or one that has not failed may be this one: of the same amount or of none, made since, and without a key
+//     or, with Attempt.Known, one that nobody knows;
 //   - what is hidden from the list turns up within a day, or is for a person;
 //   - a documented 4xx status with Digital River's error object is a definite refusal; 408 and 409, for which no cause is
 //     documented, and the same statuses without the object leave the outcome unknown;

@@ -169,10 +169,9 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 	if err != nil {
 		return seen, err
 	}
-	since := a.FirstSent.Add(-clockSkew)
 	f := RefundFilter{OrderID: native.OrderID}
 	if f.OrderID == "" && !a.FirstSent.IsZero() {
-		f.CreatedTime.Gte = since
+		f.CreatedTime.Gte = decide.Since(a)
 	}
 	var taken []refund.Money // by the order's refunds that have not failed
 	var stray bool           // a gateway may have mixed up the responses: another order's list shows nothing of this one
@@ -186,9 +185,8 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 			seen.Clash = fmt.Sprintf("refund %.64q, of another %s, carries the key", r.ID, other)
 		case key == a.Request.IdempotencyKey:
 			seen.Found(common(op, a.Request.Order, r))
-		case key == "" && other == "" && !r.failed() && (r.CreatedTime.IsZero() || !r.CreatedTime.Before(since)):
-			// Whether every list shows the metadata is not documented.
-			seen.Doubt = fmt.Sprintf("refund %.64q carries no key and may be this one", r.ID)
+		case !r.isOfAnother(a.Request.Order): // whether every list shows the metadata is not documented
+			seen.Others = append(seen.Others, decide.Other{Refund: common(op, a.Request.Order, r), Marked: key != ""})
 		}
 		stray = stray || differ(native.OrderID, r.OrderID)
 		if !r.failed() {
@@ -200,7 +198,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		return seen, op.Unknown(refund.ErrUnexpected, "", "the response lists refunds of another order")
 	}
 	// Absence counts only when it is known when the refund was last sent.
-	if absent && seen.Doubt == "" && !a.LastSent.IsZero() && native.OrderID != "" {
+	if absent && !a.LastSent.IsZero() && native.OrderID != "" {
 		seen.Doubt, seen.Again, err = c.hidden(ctx, op, taken)
 	}
 	return seen, err

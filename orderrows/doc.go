@@ -52,8 +52,8 @@
 //   - dates without an offset are in UTC;
 //   - a refund keeps the Reference that it was created with, in full;
 //   - a refund that the order's list does not show later than Options.AbsenceAfter after it was last sent, in two reads a
-//     minute apart, was not made, unless the list shows one of the same number without any Reference, created since the day
-//     before;
+//     minute apart, was not made, unless the list shows one that may be this one: of the same number or of none, created
+//     since the day before, not denied, and without any Reference or, with Attempt.Known, one that nobody knows;
 //   - a 400, 401 or 404 in the API's own envelope is a definite refusal; the same status with any other body, and every other
 //     status, 429 and 500 included, leaves the outcome unknown;
 //   - a response about a refund of another order, or about another refund, than the one asked for cannot be read;

@@ -132,17 +132,19 @@ func (c *Client) search(ctx context.Context, op *httpx.Op) (seen decide.Sighting
 	}
 	for i := range list {
 		r := &list[i]
-		if r.Reference != native.Reference {
-			if unmarked(r, &op.Attempt) {
-				seen.Doubt = "the order has a refund of this amount without any Reference: it may be this one"
+		got, problem := common(op, op.Attempt.Request.Order, r), differs(r, native)
+		switch {
+		case r.Reference != native.Reference:
+			// The vendor warns that a success does not prove that every field took effect (sonora-agent-plugins).
+			if !got.CreatedAt.IsZero() {
+				got.CreatedAt = got.CreatedAt.Add(zoneSlack)
 			}
-			continue
-		}
-		if problem := differs(r, native); problem != "" {
+			seen.Others = append(seen.Others, decide.Other{Refund: got, Marked: r.Reference != ""})
+		case problem != "":
 			seen.Clash = "the order has a refund with the key, but " + problem
-			continue
+		default:
+			seen.Found(got)
 		}
-		seen.Found(common(op, op.Attempt.Request.Order, r))
 	}
 	return seen, list, nil
 }
@@ -245,14 +247,6 @@ func differs(r *Refund, req *NewRefund) string {
 		return "of another order row"
 	}
 	return ""
-}
-
-// unmarked reports whether r could be the refund of a without its key: the vendor warns that a success does not prove
-// that every field took effect (sonora-agent-plugins). Only the number of an amount is sent, so only that is compared.
-func unmarked(r *Refund, a *refund.Attempt) bool {
-	amount := r.amount()
-	return r.Reference == "" && (amount.IsZero() || amount.Decimal().Equal(a.Request.Amount.Decimal())) &&
-		(r.CreatedOn.IsZero() || r.CreatedOn.After(a.FirstSent.Add(-zoneSlack)))
 }
 
 func (r *Refund) inOtherCurrency(amount refund.Money) bool {

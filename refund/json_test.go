@@ -43,6 +43,7 @@ func fullAttempt() refund.Attempt {
 		Request: fullRequest(), Snapshot: "[]", Answered: true, Tries: 3,
 		FirstSent: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), LastSent: time.Date(2026, 1, 2, 3, 5, 5, 0, time.UTC),
 		MissedAt: time.Date(2026, 1, 2, 4, 5, 5, 0, time.UTC), LookOnly: true,
+		Known: []refund.Known{{Key: "key-0", RefundID: "r-0"}, {RefundID: "r-2"}, {Key: "key-2"}},
 	}
 }
 
@@ -195,6 +196,17 @@ func TestCapabilitiesJSONTellsNilFromNone(t *testing.T) {
 		var back refund.Capabilities
 		require.NoError(t, json.Unmarshal(written, &back))
 		assert.Equal(t, caps, back)
+	}
+}
+
+// nil means that nobody knows the other refunds of the order, and an empty list that there are none.
+func TestAttemptJSONTellsNilFromNone(t *testing.T) {
+	for _, known := range [][]refund.Known{nil, {}} {
+		written, err := json.Marshal(refund.Attempt{Known: known})
+		require.NoError(t, err)
+		var back refund.Attempt
+		require.NoError(t, json.Unmarshal(written, &back))
+		assert.Equal(t, known, back.Known)
 	}
 }
 

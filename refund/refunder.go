@@ -89,6 +89,16 @@ type Attempt struct {
 	MissedAt time.Time `json:"missed_at,omitzero"`
 	// LookOnly forbids Resolve to send anything that could move money: what it finds comes from reads alone.
 	LookOnly bool `json:"look_only,omitzero"`
+	// Known are the other refunds of the order that the caller knows, all of them; nil means that it does not know. A marker
+	// may be left out, cut or changed on its way: with Known, also if it is empty, any refund of the amount that nobody knows
+	// may be this one, so that its absence proves nothing. Without it only one that has no marker at all may be.
+	Known []Known `json:"known,omitzero"`
+}
+
+// Known is a refund that the caller knows, by its key, by the provider's id, or by both.
+type Known struct {
+	Key      string `json:"key,omitzero"`
+	RefundID string `json:"refund_id,omitzero"`
 }
 
 // Resolution is what Resolve found.

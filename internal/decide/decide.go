@@ -7,6 +7,7 @@
 //	something else in the refund's place    unknown, ErrKeyReused       for a person
 //	nothing, soon after it was last sent    send                        undetermined, ask again
 //	nothing, but it proves nothing          send                        undetermined, ask again or a person
+//	nothing, but another that may be it     send                        for a person
 //	nothing, for the first time since       send                        undetermined, ask again in a minute
 //	nothing, again a minute later or more   send                        not applied
 //	it cannot be read                       not sent                    unknown as before
@@ -33,10 +34,20 @@ type Sighting struct {
 	// Clash is what else is there in the refund's place, such as the key on a refund of another amount. It may stand beside
 	// Refund.
 	Clash string
-	// Doubt is why absence proves nothing.
+	// Others are the order's other refunds, those that do not have the key. One of them may be the refund all the same.
+	Others []Other
+	// Doubt is why absence proves nothing, besides Others.
 	Doubt string
 	// Again is when the doubt may be gone; the zero time if only a person can tell.
 	Again time.Time
+}
+
+// Other is a refund that does not have the key. Its Refund.CreatedAt is the latest time that it can have been made.
+type Other struct {
+	*refund.Refund
+
+	// Marked says that something stands where a key does, be it a key or not.
+	Marked bool
 }
 
 // Found adds a refund that has the key and the amount. One that pays nothing gives way to one that does, and is no second
@@ -77,12 +88,45 @@ func (s *Sighting) both() string {
 	return "more than one refund carries the key: " + strings.Join(ids, ", ")
 }
 
+// doubt returns why absence proves nothing, and when the doubt may be gone; "" if it proves something.
+func (s *Sighting) doubt(a *refund.Attempt) (why string, again time.Time) {
+	for i := range s.Others {
+		if o := &s.Others[i]; o.mayBe(a) {
+			return fmt.Sprintf("refund %.64q may be this one without its marker: it states no other amount, and is not known to be another",
+				o.ID), time.Time{}
+		}
+	}
+	return s.Doubt, s.Again
+}
+
+// mayBe reports whether o may be the refund of a, although it does not have its key: the marker may have been left out, cut or
+// changed. Only the number of the amount counts, which is all that some providers are sent.
+func (o *Other) mayBe(a *refund.Attempt) bool {
+	switch {
+	case !live(o.Refund),
+		!o.Amount.IsZero() && !o.Amount.Decimal().Equal(a.Request.Amount.Decimal()),
+		!o.CreatedAt.IsZero() && o.CreatedAt.Before(Since(a)):
+		return false
+	case a.Known == nil:
+		return !o.Marked
+	}
+	return !slices.ContainsFunc(a.Known, func(k refund.Known) bool {
+		return k.RefundID != "" && k.RefundID == o.ID || k.Key != "" && k.Key == o.IdempotencyKey
+	})
+}
+
+// Since is the earliest date that the refund of a can have at the provider. It is before all dates if it is not known when it
+// was first sent.
+func Since(a *refund.Attempt) time.Time { return a.FirstSent.Add(-clocks) }
+
 // Look reads what the provider shows of o.Attempt.Request. It sends nothing, and a read that is not complete is an error.
 type Look func(ctx context.Context, o *httpx.Op) (Sighting, error)
 
 const (
 	// apart is how long two reads have to be apart that agree on absence.
 	apart = time.Minute
+	// clocks is how far the provider's clock and ours may be apart.
+	clocks = time.Hour
 	// soonest is the shortest wait before a young refund is looked for again. The wait doubles with the refund's age.
 	soonest = 10 * time.Second
 )
@@ -120,8 +164,9 @@ func After(ctx context.Context, o *httpx.Op, look Look, refused error) (*refund.
 	}
 	o.Attempt = o.Sent()
 	seen, err := look(ctx, o)
+	doubt, _ := seen.doubt(&o.Attempt)
 	switch {
-	case err != nil || seen.Clash != "" || len(seen.Twice) > 0 || seen.Refund == nil && seen.Doubt != "":
+	case err != nil || seen.Clash != "" || len(seen.Twice) > 0 || seen.Refund == nil && doubt != "":
 		return nil, o.Unresolved(refused)
 	case seen.Refund != nil:
 		seen.Refund.Warnings = append(seen.Refund.Warnings, "the provider refused the request after it had made the refund: it was delivered twice")
@@ -145,6 +190,7 @@ func judge(a *refund.Attempt, absenceAfter time.Duration, seen *Sighting, now ti
 	missed := a.MissedAt
 	got.Attempt.MissedAt = time.Time{}
 	settled := a.LastSent.Add(absenceAfter)
+	doubt, again := seen.doubt(a)
 	switch {
 	case seen.Clash != "":
 		got.Why = seen.Clash
@@ -158,8 +204,8 @@ func judge(a *refund.Attempt, absenceAfter time.Duration, seen *Sighting, now ti
 		age := max(now.Sub(a.LastSent), soonest)
 		got.NotBefore = earlier(now.Add(age), settled)
 		got.Why = "the provider does not show it, but it may still appear"
-	case seen.Doubt != "":
-		got.NotBefore, got.Why = seen.Again, seen.Doubt
+	case doubt != "":
+		got.NotBefore, got.Why = again, doubt
 	case missed.Before(settled), missed.After(now): // the first miss since it should be there; one that is yet to come is a wrong clock's
 		got.Attempt.MissedAt, got.NotBefore = now, now.Add(apart)
 		got.Why = "the provider does not show it; a second look has to agree"

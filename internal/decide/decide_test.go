@@ -73,6 +73,7 @@ func TestBefore(t *testing.T) {
 	}{
 		"nothing":                           {seen: Sighting{}},
 		"nothing, but it proves nothing":    {seen: Sighting{Doubt: "lags"}},
+		"nothing, but one that may be it":   {seen: Sighting{Others: []Other{{Refund: &refund.Refund{ID: "r-2"}}}}},
 		"nothing, but the doubt will go":    {seen: Sighting{Doubt: "lags", Again: again}},
 		"the refund":                        {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}}, found: true},
 		"the refund, and a doubt":           {seen: Sighting{Refund: &refund.Refund{ID: "r-1"}, Doubt: "lags"}, found: true},
@@ -134,6 +135,8 @@ func TestAfter(t *testing.T) {
 		"it is there, in doubt":   {seen: Sighting{Refund: paid().Refund, Doubt: "lags"}, found: true},
 		"nothing is there":        {want: refund.OutcomeRejected},
 		"that proves nothing":     {seen: Sighting{Doubt: "lags"}, want: refund.OutcomeUnknown},
+		"one may be it":           {seen: Sighting{Others: []Other{{Refund: &refund.Refund{ID: "r-2"}}}}, want: refund.OutcomeUnknown},
+		"it is there beside one":  {seen: Sighting{Refund: paid().Refund, Others: []Other{{Refund: &refund.Refund{ID: "r-2"}}}}, found: true},
 		"another is in its place": {seen: Sighting{Refund: paid().Refund, Clash: "another amount"}, want: refund.OutcomeUnknown},
 		"it is there twice":       {seen: twice("r-1", "r-2"), want: refund.OutcomeUnknown},
 		"looking fails":           {err: errors.New("down"), want: refund.OutcomeUnknown},
@@ -226,6 +229,7 @@ func TestJudge(t *testing.T) {
 	settled := sent.Add(absenceAfter)
 	later := settled.Add(24 * time.Hour)
 	found, second := &refund.Refund{ID: "r-1"}, []*refund.Refund{{ID: "r-2"}}
+	stranger := []Other{{Refund: &refund.Refund{ID: "r-3"}}}
 	const (
 		undetermined, applied, notApplied = refund.VerdictUndetermined, refund.VerdictApplied, refund.VerdictNotApplied
 		ms                                = time.Millisecond
@@ -256,7 +260,7 @@ func TestJudge(t *testing.T) {
 		"two of them, soon":                   {seen: Sighting{Refund: found, Twice: second}, now: sent, verdict: applied},
 		"two of them, and a clash":            {seen: Sighting{Refund: found, Twice: second, Clash: "another amount"}, now: later, notBefore: person},
 		"absent, never known to be sent":      {never: true, now: later, notBefore: person},
-		"the same, after a miss":              {never: true, missed: settled, now: later, notBefore: person},
+		"never known to be sent, missed":      {never: true, missed: settled, now: later, notBefore: person},
 		"the same, with a doubt that may go":  {never: true, seen: Sighting{Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
 		"absent at once":                      {now: sent, notBefore: sent.Add(10 * time.Second)},
 		"absent after 9 s":                    {now: sent.Add(9 * time.Second), notBefore: sent.Add(19 * time.Second)},
@@ -274,6 +278,11 @@ func TestJudge(t *testing.T) {
 		"absent, and a doubt that may go":     {seen: Sighting{Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: later.Add(1)},
 		"a doubt, after a miss":               {seen: Sighting{Doubt: "lags"}, missed: settled, now: later, notBefore: person},
 		"a doubt that may go, after a miss":   {seen: Sighting{Doubt: "lags", Again: later.Add(1)}, missed: settled, now: later, notBefore: later.Add(1)},
+		"absent soon, and one may be it":      {seen: Sighting{Others: stranger}, now: sent.Add(time.Minute), notBefore: sent.Add(2 * time.Minute)},
+		"absent, and one may be it":           {seen: Sighting{Others: stranger}, now: later, notBefore: person},
+		"the same, after a miss":              {seen: Sighting{Others: stranger}, missed: settled, now: later, notBefore: person},
+		"the same, and a doubt that may go":   {seen: Sighting{Others: stranger, Doubt: "lags", Again: later.Add(1)}, now: later, notBefore: person},
+		"found, and one may be it":            {seen: Sighting{Refund: found, Others: stranger}, now: later, verdict: applied},
 		"absent for the first time":           {now: settled, notBefore: settled.Add(time.Minute), missedThen: settled},
 		"the same, long after":                {now: later, notBefore: later.Add(time.Minute), missedThen: later},
 		"absent again at once":                {missed: later, now: later, notBefore: later.Add(time.Minute), missedThen: later},
@@ -289,7 +298,9 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			asked := refund.Attempt{Request: request(), Snapshot: "s", Answered: true, FirstSent: sent.Add(-time.Hour), LastSent: sent, Tries: 2, MissedAt: tt.missed}
+			asked := refund.Attempt{
+				LookOnly: true, Request: request(), Snapshot: "s", Answered: true, FirstSent: sent.Add(-time.Hour), LastSent: sent, Tries: 2, MissedAt: tt.missed,
+			}
 			if tt.never {
 				asked.LastSent = time.Time{}
 			}
@@ -317,9 +328,91 @@ func TestJudge(t *testing.T) {
 				assert.Contains(t, got.Why, tt.seen.Clash)
 			case len(tt.seen.Twice) > 0:
 				assert.Contains(t, got.Why, `"r-1", "r-2"`)
+			case len(tt.seen.Others) > 0 && got.Verdict == undetermined && !tt.now.Before(settled):
+				assert.Contains(t, got.Why, `"r-3"`)
 			case tt.seen.Doubt != "" && got.Verdict == undetermined && !tt.never && !tt.now.Before(settled):
 				assert.Contains(t, got.Why, tt.seen.Doubt)
 			}
+		})
+	}
+}
+
+// A refund of the order that does not have the key may be the one that is looked for all the same.
+func TestOthers(t *testing.T) {
+	t.Parallel()
+	sent := time.Date(2026, 4, 16, 10, 30, 0, 0, time.UTC)
+	other := func(change ...func(*Other)) Other {
+		o := Other{Refund: &refund.Refund{ID: "r-2", IdempotencyKey: "key-2", Amount: request().Amount, CreatedAt: sent}, Marked: true}
+		for _, f := range change {
+			f(&o)
+		}
+		return o
+	}
+	unmarked := func(o *Other) { o.Marked, o.IdempotencyKey = false, "" }
+	foreign := func(o *Other) { o.IdempotencyKey = "" } // marked with what is no key, or a key that was cut
+	nameless := func(o *Other) { o.ID = "" }
+	of := func(amount, currency string) func(*Other) {
+		return func(o *Other) { o.Amount = refund.MustParseMoney(amount, currency) }
+	}
+	unstated := func(o *Other) { o.Amount = refund.Money{} }
+	made := func(at time.Time) func(*Other) { return func(o *Other) { o.CreatedAt = at } }
+	is := func(status refund.Status) func(*Other) { return func(o *Other) { o.Status = status } }
+	const hour = time.Hour
+	none := []refund.Known{}
+	for name, tt := range map[string]struct {
+		other Other
+		known []refund.Known
+		never bool // when it was first sent is not known
+		maybe bool
+	}{
+		"another key":                    {other: other()},
+		"another marker":                 {other: other(foreign)},
+		"no marker":                      {other: other(unmarked), maybe: true},
+		"no marker, another amount":      {other: other(unmarked, of("10.01", "AUD"))},
+		"no marker, another currency":    {other: other(unmarked, of("10.00", "NZD")), maybe: true},
+		"no marker, no decimals":         {other: other(unmarked, of("10", "JPY")), maybe: true},
+		"no marker, no amount":           {other: other(unmarked, unstated), maybe: true},
+		"no marker, zero":                {other: other(unmarked, of("0.00", "AUD"))},
+		"no marker, failed":              {other: other(unmarked, is(refund.StatusFailed))},
+		"no marker, canceled":            {other: other(unmarked, is(refund.StatusCanceled))},
+		"no marker, expired":             {other: other(unmarked, is(refund.StatusExpired))},
+		"no marker, pending":             {other: other(unmarked, is(refund.StatusPending)), maybe: true},
+		"no marker, made before":         {other: other(unmarked, made(sent.Add(-hour-1)))},
+		"no marker, by a clock behind":   {other: other(unmarked, made(sent.Add(-hour))), maybe: true},
+		"no marker, made later":          {other: other(unmarked, made(sent.Add(24*hour))), maybe: true},
+		"no marker, no date":             {other: other(unmarked, made(time.Time{})), maybe: true},
+		"no marker, never sent":          {other: other(unmarked, made(sent.Add(-1000*hour))), never: true, maybe: true},
+		"none known":                     {other: other(), known: none, maybe: true},
+		"none known, another marker":     {other: other(foreign), known: none, maybe: true},
+		"none known, no marker":          {other: other(unmarked), known: none, maybe: true},
+		"none known, another amount":     {other: other(of("9.99", "AUD")), known: none},
+		"none known, no amount":          {other: other(unstated), known: none, maybe: true},
+		"none known, failed":             {other: other(is(refund.StatusFailed)), known: none},
+		"none known, made before":        {other: other(made(sent.Add(-hour - 1))), known: none},
+		"none known, no date":            {other: other(made(time.Time{})), known: none, maybe: true},
+		"known by key":                   {other: other(), known: []refund.Known{{Key: "key-0"}, {Key: "key-2"}}},
+		"known by id":                    {other: other(foreign), known: []refund.Known{{Key: "key-7", RefundID: "r-2"}}},
+		"known by id, no marker":         {other: other(unmarked), known: []refund.Known{{RefundID: "r-2"}}},
+		"another known":                  {other: other(), known: []refund.Known{{Key: "key-3", RefundID: "r-3"}}, maybe: true},
+		"its id is another's key":        {other: other(), known: []refund.Known{{Key: "r-2", RefundID: "key-2"}}, maybe: true},
+		"nothing is known by no id":      {other: other(foreign, nameless), known: []refund.Known{{Key: "key-3"}}, maybe: true},
+		"nothing is known by no key":     {other: other(unmarked), known: []refund.Known{{RefundID: "r-3"}}, maybe: true},
+		"a key is not known by its case": {other: other(), known: []refund.Known{{Key: "KEY-2"}}, maybe: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := refund.Attempt{Request: request(), FirstSent: sent, LastSent: sent, Known: tt.known}
+			if tt.never {
+				a.FirstSent = time.Time{}
+			}
+			later := sent.Add(48 * hour)
+			a.MissedAt = later.Add(-hour)
+			seen := Sighting{Others: []Other{other(of("1.00", "AUD")), tt.other}}
+			got := judge(&a, absenceAfter, &seen, later)
+			assert.Equal(t, tt.maybe, got.Verdict == refund.VerdictUndetermined, got.Why)
+			assert.Equal(t, !tt.maybe, got.Verdict == refund.VerdictNotApplied)
+			assert.True(t, got.NotBefore.IsZero(), "asking again does not help")
+			assert.Equal(t, tt.known, got.Attempt.Known)
 		})
 	}
 }

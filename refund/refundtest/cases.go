@@ -45,6 +45,7 @@ func cases() []testCase {
 		{"response of another refund", caseAnotherRefund},
 		{"reads of another order", caseAnotherOrder},
 		{"reads without their lists", caseSilent},
+		{"markers that are lost or changed", caseMarkers},
 		{"absurd numbers", caseAbsurd},
 		{"transport that loses the context", caseLostContext},
 		{"transport that rebuilds requests", caseRebuilt},

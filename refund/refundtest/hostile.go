@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -178,6 +179,89 @@ func caseSilent(e *env) string {
 		}
 		e.net.through(nil)
 		e.net.Always("")
+	}
+	return ""
+}
+
+// caseMarkers: what a refund is found by is left out of the reads, or is shown cut or changed. Then a refund of the order that
+// nobody knows may be the one that is looked for.
+func caseMarkers(e *env) string {
+	if e.caps.ResolvedBy != refund.ResolvedByKey && e.caps.ResolvedBy != refund.ResolvedByMarker || !e.caps.MultipleRefunds {
+		return "no refund says which key it was made with, or an order has only one"
+	}
+	skip := "no request carries a marker"
+	// try makes a refund, and another of the same order and amount that meets a fault. Then the markers of the second are changed
+	// in all reads, unless change is nil, and it is looked for.
+	try := func(what string, f Fault, change func(marker string) any, knows func(first *refund.Refund) []refund.Known) refund.Verdict {
+		order := e.order()
+		var before, after witness
+		e.net.through(before.look)
+		first, err := e.refund(context.Background(), e.request(order, 2500))
+		if err != nil {
+			e.Errorf("the refund failed: %v", err)
+			return refund.VerdictUndetermined
+		}
+		e.net.through(after.look)
+		asked, ok := e.lose(e.request(order, 2500), f)
+		e.net.through(nil)
+		if !ok {
+			e.Errorf("%s: a refund whose every request meets %s is unknown", what, f)
+			return refund.VerdictUndetermined
+		}
+		asked.LookOnly = true // only the reads count
+		if knows != nil {
+			asked.Known = knows(first)
+		}
+		if change != nil {
+			e.net.through(editing(isRead, func(value any) any {
+				text, ok := value.(string)
+				if !ok || !slices.Contains(after.texts, text) || slices.Contains(before.texts, text) {
+					return value
+				}
+				skip = ""
+				return change(text)
+			}))
+		}
+		got := e.inquire(asked) // compares with the ledger
+		e.net.through(nil)
+		if got.Verdict == refund.VerdictApplied && f == LostAnswer && got.Refund != nil && got.Refund.ID == first.ID {
+			e.Errorf("%s: the refund that was found is another's", what)
+		}
+		return got.Verdict
+	}
+	the := func(first *refund.Refund) []refund.Known {
+		return []refund.Known{{Key: first.IdempotencyKey, RefundID: first.ID}}
+	}
+	for what, change := range map[string]func(string) any{
+		"left out":   func(string) any { return gone{} },
+		"cut":        func(marker string) any { return marker[:len(marker)-1] },
+		"upper-case": func(marker string) any { return strings.ToUpper(marker) },
+		"prefixed":   func(marker string) any { return "shop-" + marker },
+	} {
+		if try("the marker is "+what, LostAnswer, change, the) == refund.VerdictNotApplied {
+			e.Errorf("the marker is %s: resolved as not applied, although there is a refund that nobody knows", what)
+		}
+	}
+	if try("the marker is left out", LostAnswer, func(string) any { return gone{} }, nil) == refund.VerdictNotApplied {
+		e.Errorf("resolved as not applied, although there is a refund without a marker")
+	}
+	if skip != "" {
+		return skip
+	}
+	for what, known := range map[string]func(*refund.Refund) []refund.Known{
+		"the other refund is known":        the,
+		"the other refund is known by id":  func(first *refund.Refund) []refund.Known { return []refund.Known{{RefundID: first.ID}} },
+		"the other refund is known by key": func(first *refund.Refund) []refund.Known { return []refund.Known{{Key: first.IdempotencyKey}} },
+		"the caller knows no refunds":      nil,
+	} {
+		if got := try(what, ResetBeforeWrite, nil, known); got != refund.VerdictNotApplied {
+			e.Errorf("%s, and nothing else is there: resolved as %s", what, got)
+		}
+	}
+	if try("nobody knows the other refund", ResetBeforeWrite, nil, func(*refund.Refund) []refund.Known {
+		return []refund.Known{}
+	}) == refund.VerdictNotApplied {
+		e.Errorf("resolved as not applied, although there is a refund that nobody knows")
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/multirefund/refund-go/refund"
@@ -21,6 +22,7 @@ type inquiry struct {
 	*env
 	attempt refund.Attempt
 	missed  time.Time // when it was first not seen although it should have appeared by then
+	others  int       // how many refunds of other keys the order has
 }
 
 // resolve asks what became of the refund behind err until it is known, and reports whether it is.
@@ -45,6 +47,13 @@ func (e *env) inquire(asked refund.Attempt) refund.Resolution {
 		return refund.Resolution{}
 	}
 	q := inquiry{env: e, attempt: asked}
+	e.mu.Lock()
+	for key := range e.paid[asked.Request.Order] {
+		if key != asked.Request.IdempotencyKey {
+			q.others++
+		}
+	}
+	e.mu.Unlock()
 	for range rounds {
 		got, err := resolver.Resolve(context.Background(), q.attempt)
 		e.note(err, got)
@@ -107,8 +116,8 @@ func (q *inquiry) follow(next refund.Attempt) {
 	case next.Snapshot != now.Snapshot || now.Answered && !next.Answered:
 		q.Errorf("the Attempt to ask with again has lost its Snapshot, or that it was answered: %+v, before %+v", next, *now)
 		return
-	case next.LookOnly != now.LookOnly:
-		q.Errorf("the Attempt to ask with again has lost what may be done to resolve it: %+v, before %+v", next, *now)
+	case next.LookOnly != now.LookOnly || (next.Known == nil) != (now.Known == nil) || !slices.Equal(next.Known, now.Known):
+		q.Errorf("the Attempt to ask with again has lost what it is resolved with: %+v, before %+v", next, *now)
 		return
 	}
 	q.attempt = next
@@ -119,7 +128,7 @@ func (q *inquiry) judged(got *refund.Resolution) {
 	q.Helper()
 	req := q.attempt.Request
 	ledger := q.sim.Ledger(req.Order)
-	moved := len(ledger) > 0
+	moved := len(ledger) > q.others
 	for i, r := range got.Duplicates {
 		switch {
 		case got.Verdict != refund.VerdictApplied || got.Refund == nil || len(got.Duplicates) >= len(ledger):

@@ -172,6 +172,7 @@ type env struct {
 
 	mu    sync.Mutex
 	keys  map[refund.Order]map[string]bool // the keys used on an order
+	paid  map[refund.Order]map[string]bool // those whose refund was returned
 	texts []string                         // everything the client printed
 	n     int
 }
@@ -213,15 +214,7 @@ func (e *env) request(order refund.Order, minor int64) refund.Request {
 // refund calls the client and checks what holds for every call.
 func (e *env) refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
 	e.Helper()
-	e.mu.Lock()
-	if e.keys == nil {
-		e.keys = map[refund.Order]map[string]bool{}
-	}
-	if e.keys[req.Order] == nil {
-		e.keys[req.Order] = map[string]bool{}
-	}
-	e.keys[req.Order][req.IdempotencyKey] = true
-	e.mu.Unlock()
+	e.remember(&e.keys, req)
 
 	before, mark := len(e.sim.Ledger(req.Order)), e.net.mark()
 	got, err := e.client.Refund(ctx, req)
@@ -249,10 +242,24 @@ func (e *env) refund(ctx context.Context, req refund.Request) (*refund.Refund, e
 	if problem := e.isOf(got, req); problem != "" {
 		e.Errorf("%s: %+v", problem, got)
 	}
+	e.remember(&e.paid, req)
 	if got.Replayed && trail.writes > 0 {
 		e.Errorf("the refund is marked as replayed, but %d requests went out to make it", trail.writes)
 	}
 	return got, nil
+}
+
+// remember enters the key of req for its order.
+func (e *env) remember(keys *map[refund.Order]map[string]bool, req refund.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if *keys == nil {
+		*keys = map[refund.Order]map[string]bool{}
+	}
+	if (*keys)[req.Order] == nil {
+		(*keys)[req.Order] = map[string]bool{}
+	}
+	(*keys)[req.Order][req.IdempotencyKey] = true
 }
 
 // isOf returns what keeps got from being the refund that req asked for.

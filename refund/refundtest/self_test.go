@@ -63,6 +63,11 @@ const (
 	sendsToLook       knob = "sends although it is only to look"
 	swallowsSecond    knob = "swallows the second refund with the key"
 	namesItTwice      knob = "names the refund as its own duplicate"
+	forgetsKnown      knob = "forgets which refunds are known"
+	doubtsAll         knob = "takes every other refund for the one that is looked for"
+	knowsKeysOnly     knob = "knows other refunds by their keys only"
+	knowsIDsOnly      knob = "knows other refunds by their ids only"
+	believesMarkers   knob = "believes that no marker is ever lost"
 	forgetsLimits     knob = "forgets that it is only to look"
 	resolvesAnother   knob = "resolves with another refund"
 	failsForGood      knob = "calls a failure to resolve a refusal"
@@ -81,6 +86,7 @@ const (
 
 	believesAnyResponse    knob = "believes the response of another refund"
 	believesDialErrors     knob = "believes an error of connecting without evidence"
+	believesOtherMarkers   knob = "believes that no marker is ever changed"
 	takesSilenceForAbsence knob = "takes a missing list for an empty one"
 	takesFailureForAbsence knob = "takes a failed look for absence"
 	resolvesWithoutKey     knob = "loses the key of what it cannot resolve"
@@ -204,6 +210,11 @@ func flaws() map[string]flaw {
 		"swallows the second refund with the key":        {knob: swallowsSecond, caught: []string{"paid twice"}},
 		"swallows it where it looks before it pays":      {knob: swallowsSecond, forgetful: true, caught: []string{"paid twice"}},
 		"names the refund as its own duplicate":          {knob: namesItTwice, caught: []string{"fault always: lost answer", "paid twice"}},
+		"believes that no marker is ever lost":           {knob: believesMarkers, caught: []string{"markers that are lost or changed"}},
+		"believes that no marker is ever changed":        {knob: believesOtherMarkers, caught: []string{"markers that are lost or changed"}},
+		"takes every other refund for the one":           {knob: doubtsAll, caught: []string{"markers that are lost or changed"}},
+		"knows other refunds by their keys only":         {knob: knowsKeysOnly, caught: []string{"markers that are lost or changed"}},
+		"knows other refunds by their ids only":          {knob: knowsIDsOnly, caught: []string{"markers that are lost or changed"}},
 		"resolves with another refund":                   {knob: resolvesAnother, caught: []string{"fault always: lost answer", "resolving fails"}},
 		"never stops to resolve":                         {knob: asksForEver, caught: []string{"fault always: reset before write"}},
 		"refuses the same key after nothing moved": {
@@ -257,6 +268,7 @@ func flaws() map[string]flaw {
 		"forgets the attempt that it is asked about": {knob: forgetsAttempt, caught: []string{"fault always: reset before write", "resolving fails"}},
 		"forgets when it was last sent":              {knob: forgetsSending, caught: []string{"fault always: reset before write"}},
 		"forgets the snapshot":                       {knob: forgetsSnapshot, caught: []string{"fault always: reset before write"}},
+		"forgets which refunds are known":            {knob: forgetsKnown, caught: []string{"markers that are lost or changed"}},
 		"forgets that it is only to look":            {knob: forgetsLimits, caught: []string{"looking sends nothing"}},
 		"loses the key of what it cannot resolve":    {knob: resolvesWithoutKey, caught: []string{"resolving fails"}},
 		"says too early when it was last sent": {
@@ -606,6 +618,7 @@ func TestCasesSkipWithAReason(t *testing.T) {
 		"stale read":                              true,
 		"resolving fails":                         true,
 		"paid twice":                              true,
+		"markers that are lost or changed":        true,
 		"get refund":                              true,
 		"list refunds":                            true,
 		"list refunds by time":                    true,

@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -449,6 +450,23 @@ func (c *toyClient) find(ctx context.Context, req refund.Request) (got *refund.R
 	return got, second, e
 }
 
+// mayBeAnother reports whether the order has a refund that may be that of a without its marker.
+func (c *toyClient) mayBeAnother(ctx context.Context, a refund.Attempt) bool {
+	all, e := c.list(ctx, a.Request.Order)
+	return e != nil || slices.ContainsFunc(all, func(r *refund.Refund) bool {
+		known := slices.ContainsFunc(a.Known, func(k refund.Known) bool {
+			return k.RefundID == r.ID && c.flaw.knob != knowsKeysOnly || k.Key == r.IdempotencyKey && k.Key != "" && c.flaw.knob != knowsIDsOnly
+		})
+		switch {
+		case c.flaw.knob == believesMarkers, r.IdempotencyKey == a.Request.IdempotencyKey, r.Amount != a.Request.Amount:
+			return false
+		case a.Known == nil || c.flaw.knob == believesOtherMarkers:
+			return r.IdempotencyKey == "" || c.flaw.knob == doubtsAll
+		}
+		return !known
+	})
+}
+
 func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resolution, error) {
 	if c.flaw.knob == resendsForever || c.flaw.knob == sendsToLook && time.Since(a.FirstSent) < toyMemory {
 		if got, e := c.send(ctx, a.Request); e == nil {
@@ -456,6 +474,7 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 		}
 	}
 	got, second, e := c.find(ctx, a.Request)
+	doubtful := e == nil && c.mayBeAnother(ctx, a)
 	settled, now := a.LastSent.Add(toyLag), time.Now()
 	if c.flaw.knob == believesEarly {
 		settled = a.LastSent.Add(5 * time.Minute)
@@ -491,6 +510,7 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 		next.Verdict = refund.VerdictNotApplied
 	case now.Before(settled):
 		next.NotBefore = settled
+	case doubtful:
 	case c.flaw.knob == believesOneLook:
 		next.Verdict = refund.VerdictNotApplied
 	case a.MissedAt.Before(settled):
@@ -509,6 +529,8 @@ func (c *toyClient) Resolve(ctx context.Context, a refund.Attempt) (refund.Resol
 		next.Attempt.Snapshot = "another"
 	case forgetsLimits:
 		next.Attempt.LookOnly = false
+	case forgetsKnown:
+		next.Attempt.Known = nil
 	default:
 	}
 	return next, nil
