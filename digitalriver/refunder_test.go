@@ -441,6 +441,28 @@ func TestKeyOnSeveralRefunds(t *testing.T) {
 	}
 }
 
+// TestKeyOnAnotherAmount: whatever is stated of the amount must be this one, in whatever form.
+func TestKeyOnAnotherAmount(t *testing.T) {
+	req := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "USD")}
+	for members, want := range map[string]refund.Verdict{
+		`"currency":"USD","amount":10`:     refund.VerdictApplied,
+		`"currency":"USD","amount":"10.0"`: refund.VerdictApplied,
+		`"currency":"USD"`:                 refund.VerdictApplied,
+		`"currency":"USD","amount":9.99`:   refund.VerdictUndetermined,
+		`"currency":"USD","amount":0`:      refund.VerdictUndetermined,
+		`"currency":"USD","amount":1e999`:  refund.VerdictUndetermined,
+		`"currency":"AUD","amount":10`:     refund.VerdictUndetermined,
+		`"amount":9`:                       refund.VerdictUndetermined,
+		`"amount":10`:                      refund.VerdictUndetermined, // of what is not said
+	} {
+		client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[{"id":"re_1","metadata":{"idempotency_key":"k"},` + members + `}]}`})
+		got, err := client.Resolve(t.Context(), refund.Attempt{Request: req, LastSent: time.Now().Add(-48 * time.Hour), Tries: 1})
+		require.NoError(t, err, members)
+		assert.Equal(t, want, got.Verdict, members)
+		assert.True(t, got.NotBefore.IsZero(), members)
+	}
+}
+
 func TestNoLookup(t *testing.T) {
 	s := newShop(t, noLookup)
 	assert.Equal(t, refund.RepeatRefundsAgain, s.client.Capabilities().Repeat)

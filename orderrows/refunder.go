@@ -10,6 +10,7 @@ import (
 
 	"github.com/multirefund/refund-go/internal/decide"
 	"github.com/multirefund/refund-go/internal/httpx"
+	"github.com/multirefund/refund-go/internal/wire"
 	"github.com/multirefund/refund-go/refund"
 )
 
@@ -230,11 +231,12 @@ func refundType(part refund.Part) RefundType {
 
 // differs returns what makes r another refund than req, or "". What r does not state cannot differ.
 func differs(r *Refund, req *NewRefund) string {
-	if amount := r.amount(); !amount.IsZero() && amount != req.RefundAmount {
-		return "of " + amount.String()
-	}
 	if r.inOtherCurrency(req.RefundAmount) {
 		return "in another currency"
+	}
+	// Its currency is this one or not stated. A number that cannot be read is not the same either.
+	if number := r.number(); number != nil && wire.MoneyFromDecimal(number, req.RefundAmount.Currency()) != req.RefundAmount {
+		return "of another amount"
 	}
 	if len(r.RefundRows) != 1 {
 		return ""

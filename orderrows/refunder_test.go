@@ -283,6 +283,30 @@ func TestLookUpFindsWhatStatesLittle(t *testing.T) {
 	}
 }
 
+// TestKeyOnAnotherAmount: whatever is stated of the amount must be this one, in whatever form.
+func TestKeyOnAnotherAmount(t *testing.T) {
+	request := refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "SEK")}
+	for members, want := range map[string]refund.Verdict{
+		`"Currency":"SEK","RefundRows":[{"RefundAmount":10}]`:                     refund.VerdictApplied,
+		`"Currency":"SEK","RefundRows":[{"RefundAmount":9.99}]`:                   refund.VerdictUndetermined,
+		`"Currency":"SEK","RefundRows":[{"RefundAmount":0}]`:                      refund.VerdictUndetermined,
+		`"Currency":"SEK","RefundRows":[{"RefundAmount":10.001}]`:                 refund.VerdictUndetermined,
+		`"Currency":"SEK","RefundRows":[{"RefundAmount":1e999}]`:                  refund.VerdictUndetermined,
+		`"Currency":"SEK","RefundedTotal":9`:                                      refund.VerdictUndetermined,
+		`"RefundRows":[{"RefundAmount":10}]`:                                      refund.VerdictApplied,
+		`"RefundRows":[{"RefundAmount":9}]`:                                       refund.VerdictUndetermined,
+		`"RefundRows":[{"RefundAmount":10},{"RefundAmount":1}],"RefundedTotal":9`: refund.VerdictUndetermined,
+		`"Currency":"kronor","RefundRows":[{"RefundAmount":10}]`:                  refund.VerdictUndetermined,
+		`"Currency":"SEK"`: refund.VerdictApplied,
+	} {
+		client := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: `{"Resource":[{"RefundId":"` + refundID + `","Reference":"k",` + members + `}]}`})
+		got, err := client.Resolve(t.Context(), refund.Attempt{Request: request, LastSent: time.Now().Add(-48 * time.Hour), Tries: 1})
+		require.NoError(t, err, members)
+		assert.Equal(t, want, got.Verdict, members)
+		assert.True(t, got.NotBefore.IsZero(), members)
+	}
+}
+
 // TestLookUpFails: what cannot be looked up is not sent.
 func TestLookUpFails(t *testing.T) {
 	for name, body := range map[string]string{

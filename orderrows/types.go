@@ -248,14 +248,17 @@ func (r *OrderRow) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// amount converts to the common language: the row's amount where there is one row, which is what CreateRefund makes, else
-// the total; the zero Money if the API states none that can be read.
-func (r *Refund) amount() refund.Money {
+// number is the row's amount where there is one row, which is what CreateRefund makes, else the total; nil if the API does
+// not state it.
+func (r *Refund) number() *decimal.Decimal {
 	if len(r.RefundRows) == 1 {
-		return wire.MoneyFromDecimal(r.RefundRows[0].RefundAmount, r.Currency)
+		return r.RefundRows[0].RefundAmount
 	}
-	return wire.MoneyFromDecimal(r.RefundedTotal, r.Currency)
+	return r.RefundedTotal
 }
+
+// amount converts number to the common language; the zero Money if it cannot be read.
+func (r *Refund) amount() refund.Money { return wire.MoneyFromDecimal(r.number(), r.Currency) }
 
 // status condenses the flags; the API has no word for it. That money has moved comes first.
 func (r *Refund) status() refund.Status {
