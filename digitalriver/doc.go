@@ -18,7 +18,8 @@
 //     failed, is an unknown outcome; Resolve names both of the two.
 //   - Parts of an order (shipping, tax, duty, importer tax) can be refunded, and of a line its price with its tax, its
 //     shipping, fees or duty. A refund of tax has to be complete. Regulatory fees are refunded on a line only.
-//   - An invoice is refunded by Order.InvoiceID alone. The list cannot be asked for an invoice, so nothing can be
+//   - An invoice is refunded by Order.InvoiceID. An Order.ID beside it is not sent, as a request names one of the two, but a
+//     response that names another order is not of this refund. The list cannot be asked for an invoice, so nothing can be
 //     looked up before paying: it takes Config.NoLookup, and with it a journal.
 //   - 429 is the response before the request reaches anything that could act on it, so it is sent again.
 //

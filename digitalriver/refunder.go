@@ -48,8 +48,8 @@ func (c *Client) Capabilities() refund.Capabilities {
 	return caps
 }
 
-// Refund implements refund.Refunder. Order.ID is Digital River's order id; with Config.NoLookup an Order.InvoiceID without
-// it refunds an invoice. Line is the id of an item. Reason has at most 64 characters, Metadata at most 19 pairs; longer
+// Refund implements refund.Refunder. Order.ID is Digital River's order id. With Config.NoLookup an Order.InvoiceID refunds an
+// invoice; an Order.ID beside it is not sent, but whatever names another order is not that refund. Line is the id of an item. Reason has at most 64 characters, Metadata at most 19 pairs; longer
 // ones are refused, not cut.
 //
 // It first looks for a refund with the key, and returns the one it finds, a failed one too. The refund that it makes is
@@ -61,8 +61,8 @@ func (c *Client) Refund(ctx context.Context, req refund.Request) (*refund.Refund
 		return nil, err
 	}
 	if !c.noLookup {
-		if native.OrderID == "" {
-			return nil, op.Invalid("Order.InvoiceID", "is set without ID; refunds cannot be looked up by invoice: set Config.NoLookup, and use a journal")
+		if native.InvoiceID != "" {
+			return nil, op.Invalid("Order.InvoiceID", "is set; refunds cannot be looked up by invoice: set Config.NoLookup, and use a journal")
 		}
 		if got, err := decide.Before(ctx, op, c.look); got != nil || err != nil {
 			return got, err
@@ -88,6 +88,9 @@ func (c *Client) native(op *httpx.Op) (*RefundRequest, error) {
 		OrderID: ID(req.Order.ID), InvoiceID: ID(req.Order.InvoiceID), Currency: req.Amount.Currency(), Reason: req.Reason,
 		Metadata: Metadata{keyMember: req.IdempotencyKey},
 	}
+	if native.InvoiceID != "" { // one of them is sent (Refunds reference page)
+		native.OrderID = ""
+	}
 	if req.Line == "" {
 		native.Amount, native.Type = NumberOf(req.Amount), typ
 	} else {
@@ -112,11 +115,10 @@ func (c *Client) native(op *httpx.Op) (*RefundRequest, error) {
 }
 
 func checkOrder(op *httpx.Op, order refund.Order) error {
-	switch {
-	case order.ID != "" && order.InvoiceID != "":
-		return op.Invalid("Order.InvoiceID", "is set, and so is ID; a refund is of an order or of an invoice: set one of them")
-	case order.InvoiceID != "":
-		return checkID(op, "Order.InvoiceID", ID(order.InvoiceID))
+	if order.InvoiceID != "" {
+		if err := checkID(op, "Order.InvoiceID", ID(order.InvoiceID)); err != nil || order.ID == "" {
+			return err
+		}
 	}
 	return checkID(op, "Order.ID", ID(order.ID))
 }
@@ -179,7 +181,7 @@ func (c *Client) look(ctx context.Context, op *httpx.Op) (seen decide.Sighting, 
 		if err != nil {
 			return seen, err
 		}
-		key, other := r.key(), native.differs(r)
+		key, other := r.key(), native.differs(r, a.Request.Order)
 		switch {
 		case key == a.Request.IdempotencyKey && other != "":
 			seen.Clash = fmt.Sprintf("refund %.64q, of another %s, carries the key", r.ID, other)
@@ -372,14 +374,14 @@ func (r *Refund) isOfAnother(order refund.Order) bool {
 // differ reports whether two ids are both stated and not the same.
 func differ(a, b ID) bool { return a != "" && b != "" && a != b }
 
-// differs says in what a refund is not the one that req asks for; "" if in nothing that it states.
-func (req *RefundRequest) differs(r *Refund) string {
+// differs says in what a refund is not the one of order that req asks for; "" if in nothing that it states.
+func (req *RefundRequest) differs(r *Refund, order refund.Order) string {
 	wanted, ofItem := req.Amount, len(req.Items) > 0
 	if ofItem {
 		wanted = req.Items[0].Amount
 	}
 	switch {
-	case differ(req.OrderID, r.OrderID) || differ(req.InvoiceID, r.InvoiceID):
+	case r.isOfAnother(order):
 		return "order"
 	case r.states() && r.Requested() != wanted.money(req.Currency):
 		return "amount"

@@ -502,30 +502,76 @@ func TestInvoices(t *testing.T) {
 	})
 }
 
+// TestInvoiceOfAnOrder: the invoice is what is refunded; the order beside it is compared with whatever is shown.
+func TestInvoiceOfAnOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, noLookup)
+		order := s.order
+		s.order.InvoiceID = s.sim.Invoice(order).InvoiceID
+		made, err := s.client.Refund(t.Context(), s.request("k0", "10.00"))
+		require.NoError(t, err)
+		assert.Equal(t, s.order, made.Order)
+		attempt := s.lose(t, s.request("k", "10.00"), refundtest.LostAnswer)
+		got := settle(t, s.client, attempt)
+		assert.Equal(t, refund.VerdictApplied, got.Verdict)
+		assert.Equal(t, s.order, got.Refund.Order)
+		never := s.lose(t, s.request("never", "10.00"), refundtest.ServerErrorBeforeCommit)
+		assert.Equal(t, refund.VerdictNotApplied, settle(t, s.client, never).Verdict)
+		assert.Len(t, s.sim.Ledger(order), 2)
+		read, err := s.client.GetRefund(t.Context(), refund.Ref{Order: s.order, ID: made.ID})
+		require.NoError(t, err)
+		assert.Equal(t, s.order, read.Order)
+		s.order.ID = "7"
+		_, err = s.client.GetRefund(t.Context(), refund.Ref{Order: s.order, ID: made.ID})
+		require.ErrorIs(t, err, refund.ErrOrderNotFound)
+
+		// It was made, but of another order than that of the caller's books.
+		_, err = s.client.Refund(t.Context(), s.request("k2", "10.00"))
+		require.ErrorIs(t, err, refund.ErrConflict)
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
+		var e *refund.Error
+		require.ErrorAs(t, err, &e)
+		got = settle(t, s.client, e.Attempt)
+		assert.Equal(t, refund.VerdictUndetermined, got.Verdict, "a person has to look")
+	})
+	wire := &wiretest.Transport{Status: http.StatusCreated, Body: answer}
+	_, _ = newClient(t, wire, noLookup).Refund(t.Context(), refund.Request{ //nolint:errcheck // what it answers is of another refund
+		IdempotencyKey: "k", Order: refund.Order{ID: "ord_1", InvoiceID: "inv_1"}, Amount: refund.MustParseMoney("10.00", "USD"),
+	})
+	require.Len(t, wire.Dumps, 1)
+	assert.Contains(t, wire.Dumps[0], `"invoiceId":"inv_1"`)
+	assert.NotContains(t, wire.Dumps[0], "ord_1")
+}
+
 // TestInvoicesWithoutList: the refund of an invoice is searched for in the list of the account.
 func TestInvoicesWithoutList(t *testing.T) {
 	ten := func(members string) string {
 		return `{"id":"1","currency":"USD","amount":10,"state":"pending"` + members + `}`
 	}
 	for name, tt := range map[string]struct {
-		list    string
-		verdict refund.Verdict
+		list         string
+		verdict, and refund.Verdict // without, and with the invoice's order
 	}{
-		"nothing":              {"", refund.VerdictNotApplied},
-		"the key":              {ten(`,"orderId":"1","metadata":{"idempotency_key":"k"}`), refund.VerdictApplied},
-		"the key, elsewhere":   {ten(`,"invoiceId":"inv_2","metadata":{"idempotency_key":"k"}`), refund.VerdictUndetermined},
-		"none, perhaps here":   {ten(`,"orderId":"1"`), refund.VerdictUndetermined},
-		"none, elsewhere":      {ten(`,"invoiceId":"inv_2"`), refund.VerdictNotApplied},
-		"none, another amount": {`{"id":"1","currency":"USD","amount":9,"state":"pending"}`, refund.VerdictNotApplied},
+		"nothing":                  {"", refund.VerdictNotApplied, refund.VerdictNotApplied},
+		"the key":                  {ten(`,"orderId":"1","metadata":{"idempotency_key":"k"}`), refund.VerdictApplied, refund.VerdictApplied},
+		"the key, elsewhere":       {ten(`,"invoiceId":"inv_2","metadata":{"idempotency_key":"k"}`), refund.VerdictUndetermined, refund.VerdictUndetermined},
+		"the key, of another":      {ten(`,"orderId":"2","metadata":{"idempotency_key":"k"}`), refund.VerdictApplied, refund.VerdictUndetermined},
+		"none, perhaps here":       {ten(`,"orderId":"1"`), refund.VerdictUndetermined, refund.VerdictUndetermined},
+		"none, elsewhere":          {ten(`,"invoiceId":"inv_2"`), refund.VerdictNotApplied, refund.VerdictNotApplied},
+		"none, of another order":   {ten(`,"orderId":"2"`), refund.VerdictUndetermined, refund.VerdictNotApplied},
+		"none, of this order only": {ten(`,"orderId":"1","invoiceId":"inv_2"`), refund.VerdictNotApplied, refund.VerdictNotApplied},
+		"none, another amount":     {`{"id":"1","currency":"USD","amount":9,"state":"pending"}`, refund.VerdictNotApplied, refund.VerdictNotApplied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client := newClient(t, byPath{"/refunds": `{"hasMore":false,"data":[` + tt.list + `]}`}, noLookup)
-				got := settle(t, client, refund.Attempt{
-					Request:  refund.Request{IdempotencyKey: "k", Order: refund.Order{InvoiceID: "inv_1"}, Amount: refund.MustParseMoney("10.00", "USD")},
-					LastSent: time.Now(), Tries: 1,
-				})
-				assert.Equal(t, tt.verdict, got.Verdict)
+				for order, want := range map[refund.Order]refund.Verdict{{InvoiceID: "inv_1"}: tt.verdict, {ID: "1", InvoiceID: "inv_1"}: tt.and} {
+					got := settle(t, client, refund.Attempt{
+						Request:  refund.Request{IdempotencyKey: "k", Order: order, Amount: refund.MustParseMoney("10.00", "USD")},
+						LastSent: time.Now(), Tries: 1,
+					})
+					assert.Equal(t, want, got.Verdict, order)
+				}
 			})
 		})
 	}
@@ -545,7 +591,8 @@ func TestRefundChecksBeforeSending(t *testing.T) {
 	for name, change := range map[string]func(*refund.Request){
 		"Order.ID: merchant only":  func(r *refund.Request) { r.Order = refund.Order{MerchantID: "m"} },
 		"Order.ID: characters":     func(r *refund.Request) { r.Order.ID = "1 2" },
-		"Order.InvoiceID: both":    func(r *refund.Request) { r.Order.InvoiceID = "1" },
+		"Order.InvoiceID: beside":  func(r *refund.Request) { r.Order.InvoiceID = "1" }, // it is the invoice that cannot be looked up
+		"Order.ID: beside":         func(r *refund.Request) { r.Order = refund.Order{ID: "a/b", InvoiceID: "1"} },
 		"Order.InvoiceID: look-up": func(r *refund.Request) { r.Order = refund.Order{InvoiceID: "1"} },
 		"Order.InvoiceID: path":    func(r *refund.Request) { r.Order = refund.Order{InvoiceID: ".."} },
 		"Part: fee of an order":    func(r *refund.Request) { r.Part = refund.PartFee },

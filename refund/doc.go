@@ -33,6 +33,10 @@
 //		}
 //	}
 //
+// Resolve may send the same request again where that cannot pay twice, unless Attempt.LookOnly. Whoever knows the order's other
+// refunds says so in Attempt.Known: then a refund is not believed to be absent while one is there that nobody knows. A
+// Resolution with Duplicates was paid more than once.
+//
 // # Keys
 //
 // The same idempotency key means the same refund, forever. Make the key when the refund is decided, store it,
