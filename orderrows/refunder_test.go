@@ -481,6 +481,25 @@ func TestResolveUnmarkedInAnyCurrency(t *testing.T) {
 	}
 }
 
+// TestResolveUnmarkedInAnyZone: a date without an offset may be of any time zone, so that of the day before may be since.
+func TestResolveUnmarkedInAnyZone(t *testing.T) {
+	sent := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+	attempt := refund.Attempt{
+		Request:   refund.Request{IdempotencyKey: "k", Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "SEK")},
+		FirstSent: sent, LastSent: sent, MissedAt: sent.Add(2 * time.Hour), Tries: 1,
+	}
+	for date, want := range map[string]refund.Verdict{
+		"2026-01-09T11:00:00": refund.VerdictUndetermined,
+		"2026-01-09T10:59:59": refund.VerdictNotApplied,
+		"soon":                refund.VerdictUndetermined,
+	} {
+		list := `{"Resource":[{"RefundId":"r","CreatedOn":"` + date + `","Currency":"SEK","RefundRows":[{"RefundAmount":10}]}]}`
+		got, err := newClient(t, &wiretest.Transport{Status: http.StatusOK, Body: list}).Resolve(t.Context(), attempt)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.Verdict, date)
+	}
+}
+
 // TestResolveUnknownOrder: whoever asks with the credentials of another account must not be told that nothing moved.
 func TestResolveUnknownOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
