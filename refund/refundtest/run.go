@@ -60,6 +60,10 @@ type Harness struct {
 	NewSimulator func() Simulator
 	// NewClient makes the client under test. Nil means the simulator's own, Simulator.Refunder.
 	NewClient func(sim Simulator, opts refund.Options) (refund.Refunder, error)
+	// Shutdown ends what a client does in the background, at the end of each case. It is for a client that keeps records, as a
+	// journal does: its calls may go on after their contexts, and where others say that nothing was sent it may say that the
+	// outcome is unknown, because an earlier call with the key may have sent it. Nil means that there is nothing to end.
+	Shutdown func(refund.Refunder) error
 	// Skip maps names of cases, as go test -v prints them but with spaces, to the reason why they do not apply. Cases
 	// about lost answers, duplicate delivery, stale reads, failed look-ups, failed and late resolving always apply.
 	Skip map[string]string
@@ -150,8 +154,14 @@ func runCase(t reporter, h Harness, m mode, c testCase) (skip string) {
 		t.Errorf("NewClient: %v", err)
 		return ""
 	}
-	e.client, e.caps = client, client.Capabilities()
+	e.client, e.caps, e.records = client, client.Capabilities(), h.Shutdown != nil
 	skip = c.run(e)
+	if e.records {
+		e.net.Always("")
+		if err := h.Shutdown(client); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	}
 	e.finish()
 	return skip
 }
@@ -169,6 +179,8 @@ type env struct {
 	client refund.Refunder
 	caps   refund.Capabilities
 	logs   buffer
+
+	records bool // see Harness.Shutdown
 
 	mu    sync.Mutex
 	keys  map[refund.Order]map[string]bool // the keys used on an order
