@@ -101,7 +101,7 @@ func stage(ctx context.Context) error {
 	if err := show(); err != nil {
 		return err
 	}
-	fmt.Println("\n2. It starts again. Recover waits until the dead process can no longer be at it, and asks the provider.")
+	fmt.Println("\n2. It starts again. The journal waits until the dead process can no longer be at it, and asks the provider.")
 	if err := child("recover"); err != nil {
 		return err
 	}

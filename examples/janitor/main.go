@@ -31,7 +31,7 @@ const account = "simulated"
 
 func main() {
 	flags := flag.NewFlagSet("janitor", flag.ExitOnError)
-	dsn := flags.String("dsn", "", "PostgreSQL database; the default is DATABASE_URL. The table refund_journal is made if it is missing")
+	dsn := flags.String("dsn", "", "PostgreSQL database; the default is DATABASE_URL. The tables refund_* are made if they are missing")
 	workers := flags.Int("workers", 3, "janitors; a real shop has one in every process")
 	limit := flags.Duration("for", 0, "stop after this time; 0 means at SIGTERM only")
 	_ = flags.Parse(os.Args[1:]) //nolint:errcheck // it exits
@@ -81,11 +81,9 @@ func run(ctx context.Context, dsn string, workers int) error {
 	for n := range workers {
 		j := journal.New(store, journal.Options{
 			Interval: 200 * time.Millisecond, // a real shop keeps the default of 30 seconds
-			OnTransition: func(t journal.Transition) {
-				if t.Entry.State != journal.StateUnknown { // claiming an entry is not worth a line
-					fmt.Printf("worker %d  %s  %s -> %s  (%s)\n", n+1, t.Entry.Key, t.From, t.Entry.State, t.Entry.Note)
-				}
-			},
+			Observer: journal.Observer{Transition: func(_ context.Context, t journal.Transition) {
+				fmt.Printf("worker %d  %s  %s -> %s  (%s)\n", n+1, t.Entry.Key, t.From, t.Entry.State, t.Entry.Note)
+			}},
 		})
 		if _, err := j.Wrap(client); err != nil {
 			return err

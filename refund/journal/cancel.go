@@ -10,55 +10,78 @@ import (
 
 // CancelRefund implements refund.Canceler, through the journal: it claims the entry of the pending refund, asks the provider,
 // and records the result. A refund that the journal does not have is refused without asking (ErrOrderNotFound). After an
-// error the entry stays pending, and Sync reads what became of it.
-func (c canceling) CancelRefund(ctx context.Context, ref refund.Ref) (*refund.Refund, error) {
+// error the entry stays pending, and Round reads what became of it.
+func (c canceling) CancelRefund(ctx context.Context, ref refund.Ref) (got *refund.Refund, err error) {
 	entry, err := c.pending(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	next, now := entry, time.Now()
-	if entry.Lease.After(now) {
-		return nil, c.notCanceled(&entry, refund.ErrInFlight, errors.New("another call works on this refund"))
+	op := Operation{opCancel, entry.ID()}
+	ctx = c.journal.opts.Observer.start(ctx, op)
+	defer func() { c.journal.opts.Observer.end(ctx, op, err) }()
+	done, open := c.journal.begin()
+	if !open {
+		return nil, c.notCanceled(&entry, refund.ErrUnavailable, ErrClosed)
 	}
-	next.Lease = now.Add(c.journal.opts.Lease)
-	next.Due = next.Lease // if this process dies, Sync looks then
-	claimed, err := c.journal.update(ctx, &entry, next)
+	defer done()
+	now, err := c.ready(ctx)
+	if err != nil {
+		return nil, c.notCanceled(&entry, refund.ErrUnavailable, err)
+	}
+	if entry.leased(now) {
+		return nil, c.notCanceled(&entry, refund.ErrInFlight, ErrLeased)
+	}
+	due := entry
+	due.Due = now // if this process dies, Round looks when the lease is over
+	held, err := c.claim(ctx, &due, now)
 	switch {
 	case errors.Is(err, ErrStale):
 		return nil, c.notCanceled(&entry, refund.ErrInFlight, err)
 	case err != nil:
 		return nil, c.notCanceled(&entry, refund.ErrUnavailable, err)
 	}
-	callCtx, cancel := context.WithDeadline(ctx, claimed.Lease.Add(-c.margin()))
-	defer cancel()
-	canceler, _ := refund.As[refund.Canceler](c.inner) // Wrap has found it
-	got, err := canceler.CancelRefund(callCtx, refund.Ref{Order: entry.Order, ID: entry.RefundID})
-	if err == nil && got == nil {
-		err = &refund.Error{
-			Provider: c.caps.Provider, Account: c.caps.Account, Op: opCancel, Kind: refund.ErrUnexpected, IdempotencyKey: entry.Key,
-			Message: "the client returned neither a refund nor an error",
-		}
+	canceled, ended := outlive(ctx, c.journal, func(ctx context.Context) outcome { return c.cancel(ctx, held) })
+	if !ended {
+		return nil, c.of(&entry, &refund.Error{Kind: refund.ErrInFlight, Message: "the call goes on without its caller", Err: ctx.Err()})
 	}
-
-	finishCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer stop()
-	next, now = claimed, time.Now()
-	next.Lease, next.Due = time.Time{}, now
-	if err == nil {
-		got.IdempotencyKey = entry.Key // not every provider writes it on the refund
-		next.record(got)
-		next.Due = c.poll(next.State, now)
-	}
-	if _, storeErr := c.journal.move(finishCtx, &claimed, next); storeErr != nil {
-		return got, &refund.Error{
-			Provider: c.caps.Provider, Account: c.caps.Account, Op: opCancel, Kind: refund.ErrUnavailable, IdempotencyKey: entry.Key,
-			Message: "what became of the cancellation is not recorded: " + storeErr.Error(), Err: errors.Join(ErrNotRecorded, storeErr, err),
-		}
-	}
-	return got, err
+	return canceled.got, canceled.err
 }
 
-const opCancel = "cancel refund"
+// cancel takes back the refund that held is of, and records what became of it.
+func (c canceling) cancel(ctx context.Context, held hold) outcome {
+	entry := &held.entry
+	callCtx, cancel := context.WithDeadline(ctx, held.until)
+	defer cancel()
+	canceler, _ := refund.As[refund.Canceler](c.inner) // Wrap has found it
+	c.journal.opts.Observer.attempt(ctx, Operation{opCancel, entry.ID()})
+	var got *refund.Refund
+	err := guarded(func() (err error) {
+		got, err = canceler.CancelRefund(callCtx, refund.Ref{Order: entry.Order, ID: entry.RefundID})
+		return err
+	})
+	var re *refund.Error
+	if err == nil && got == nil {
+		err = errors.New("the client returned neither a refund nor an error")
+	}
+	if err != nil && !errors.As(err, &re) {
+		err = c.of(entry, &refund.Error{Kind: refund.ErrUnexpected, Message: err.Error(), Err: err})
+	}
+	_, storeErr := c.note(ctx, *entry, func(known Entry, held bool, now time.Time) (Entry, bool) {
+		if err == nil {
+			return c.rules.shown(known, now, got), true
+		}
+		return c.rules.rest(known, now, now), held
+	})
+	if storeErr != nil {
+		return outcome{got, c.of(entry, &refund.Error{
+			Kind: refund.ErrUnavailable, Message: "what became of the cancellation is not recorded: " + storeErr.Error(), Err: errors.Join(ErrNotRecorded, storeErr, err),
+		})}
+	}
+	if err == nil {
+		got.IdempotencyKey = entry.Key // not every provider writes it on the refund
+	}
+	return outcome{got, err}
+}
 
 // pending finds the entry of a refund that can be taken back.
 func (c canceling) pending(ctx context.Context, ref refund.Ref) (Entry, error) {
@@ -85,10 +108,13 @@ func (c canceling) pending(ctx context.Context, ref refund.Ref) (Entry, error) {
 	return Entry{}, err
 }
 
+// of makes re an error of a cancellation whose outcome is unknown.
+func (c canceling) of(e *Entry, re *refund.Error) *refund.Error {
+	re.Provider, re.Account, re.Op, re.IdempotencyKey = c.caps.Provider, c.caps.Account, opCancel, e.Key
+	return re
+}
+
 // notCanceled is the error of a cancellation that was not sent.
 func (c canceling) notCanceled(e *Entry, kind refund.Kind, cause error) *refund.Error {
-	return &refund.Error{
-		Provider: c.caps.Provider, Account: c.caps.Account, Op: opCancel, Kind: kind, Outcome: refund.OutcomeNotSent,
-		IdempotencyKey: e.Key, Message: cause.Error(), Err: cause,
-	}
+	return c.of(e, &refund.Error{Kind: kind, Outcome: refund.OutcomeNotSent, Message: cause.Error(), Err: cause})
 }

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -39,7 +40,11 @@ func (b *cancelBench) answers(status refund.Status, err error) {
 		if err != nil {
 			return nil, err
 		}
-		return made(request("k"), status), nil
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		got := made(request("k"), status)
+		got.ID = b.asked[len(b.asked)-1].ID
+		return got, nil
 	})
 }
 
@@ -60,14 +65,12 @@ func (b *cancelBench) take(ctx context.Context, ref refund.Ref) (*refund.Refund,
 	return canceler.CancelRefund(ctx, ref)
 }
 
-func (b *cancelBench) sync(t *testing.T, want journal.Summary) {
+func (b *cancelBench) rounds(t *testing.T, want journal.Summary) {
 	t.Helper()
-	sum, err := b.journal.Sync(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, want, sum)
+	require.Equal(t, want, b.round(t))
 }
 
-// reads is what Sync finds.
+// reads is what Round finds.
 func (b *cancelBench) reads(status refund.Status) {
 	b.able.get = func(context.Context, refund.Ref) (*refund.Refund, error) { return made(request("k"), status), nil }
 }
@@ -80,6 +83,14 @@ func (b *cancelBench) requireNotCanceled(t *testing.T, err error, kind refund.Ki
 	re := errorOf(t, err, refund.OutcomeNotSent)
 	require.Equal(t, []any{kind, "cancel refund"}, []any{re.Kind, re.Op})
 	return *re
+}
+
+// requireUnknown is for an error of a cancellation that may have happened.
+func (b *cancelBench) requireUnknown(t *testing.T, err error) {
+	t.Helper()
+	var re *refund.Error
+	require.ErrorAs(t, err, &re)
+	require.Equal(t, []any{refund.OutcomeUnknown, "fake", "cancel refund", "k"}, []any{re.Outcome, re.Provider, re.Op, re.IdempotencyKey})
 }
 
 // TestCancelRefund: the journal claims the entry, asks, and records.
@@ -95,7 +106,7 @@ func TestCancelRefund(t *testing.T) {
 				pass(time.Minute)
 				b.does(func(ctx context.Context) (*refund.Refund, error) {
 					e := b.entry(t, "k")
-					assert.Equal(t, []any{journal.StatePending, time.Now().Add(15 * time.Minute), e.Lease}, []any{e.State, e.Lease, e.Due})
+					assert.Equal(t, []any{journal.StatePending, time.Now().Add(15 * time.Minute), time.Now()}, []any{e.State, e.Lease, e.Due})
 					deadline, ok := ctx.Deadline()
 					assert.True(t, ok)
 					assert.Equal(t, e.Lease.Add(-time.Minute), deadline)
@@ -246,6 +257,7 @@ func TestCancelAtAnotherAccount(t *testing.T) {
 		assert.Fail(t, "the wrong account is asked")
 		return nil, errWire
 	}
+	require.NoError(t, b.journal.AddAccount(t.Context(), journal.Account{Provider: "fake", Name: "nz"}))
 	canceler, ok := refund.As[refund.Canceler](wrap(t, b.journal, nz))
 	require.True(t, ok)
 	_, err := canceler.CancelRefund(t.Context(), refOf("k"))
@@ -270,7 +282,7 @@ func TestCancelOneOfSeveral(t *testing.T) {
 	require.NoError(t, err, "one is left")
 }
 
-// TestCancelFails: whether it was taken back is not known, or not done. The entry stays pending, and Sync reads it at once.
+// TestCancelFails: whether it was taken back is not known, or not done. The entry stays pending, and Round reads it at once.
 func TestCancelFails(t *testing.T) {
 	for name, problem := range map[string]error{
 		"unknown":  &refund.Error{Provider: "fake", Op: "cancel refund", Kind: refund.ErrUnavailable, Err: errWire},
@@ -287,7 +299,7 @@ func TestCancelFails(t *testing.T) {
 				e := b.entry(t, "k")
 				assert.Equal(t, []any{journal.StatePending, time.Now(), true}, []any{e.State, e.Due, e.Lease.IsZero()})
 				b.reads(refund.StatusCanceled)
-				b.sync(t, journal.Summary{Resolved: 1})
+				b.rounds(t, journal.Summary{Settled: 1})
 				assert.Equal(t, journal.StateCanceled, b.entry(t, "k").State)
 			})
 		})
@@ -343,7 +355,7 @@ func TestCancelWithoutTheStore(t *testing.T) {
 	})
 }
 
-// TestCancelNotRecorded: the provider has taken it back, or not; Sync reads it when the lease is over.
+// TestCancelNotRecorded: the provider has taken it back, or not; Round reads it when the lease is over.
 func TestCancelNotRecorded(t *testing.T) {
 	for name, problem := range map[string]error{
 		"canceled": nil,
@@ -363,41 +375,43 @@ func TestCancelNotRecorded(t *testing.T) {
 				assert.Equal(t, problem == nil, got != nil, "what was taken back is returned beside the error")
 				require.ErrorIs(t, err, journal.ErrNotRecorded)
 				require.ErrorIs(t, err, errStore)
-				assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err))
-				var re *refund.Error
-				require.ErrorAs(t, err, &re)
-				assert.Equal(t, []any{"fake", "cancel refund", "k"}, []any{re.Provider, re.Op, re.IdempotencyKey})
+				b.requireUnknown(t, err)
 				if problem != nil {
 					require.ErrorIs(t, err, errWire)
 				}
 
 				b.store.breaks()
 				b.reads(refund.StatusCanceled)
-				pass(15*time.Minute - 1)
-				b.sync(t, journal.Summary{})
+				pass(time.Until(b.entry(t, "k").Lease) - 1)
+				b.rounds(t, journal.Summary{})
 				pass(1)
-				b.sync(t, journal.Summary{Resolved: 1})
+				b.rounds(t, journal.Summary{Settled: 1})
 				assert.Equal(t, journal.StateCanceled, b.entry(t, "k").State)
 			})
 		})
 	}
 }
 
-// TestCancelDies: a process that dies in the middle leaves the entry claimed. When the lease is over Sync reads it.
+// TestCancelDies: a process that dies in the middle leaves the entry claimed. When the lease is over Round reads it.
 func TestCancelDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newCancelBench(t)
 		pass(5 * time.Minute)
-		b.does(func(context.Context) (*refund.Refund, error) { panic("killed") })
-		require.PanicsWithValue(t, "killed", func() { _, _ = b.take(t.Context(), refOf("k")) }) //nolint:errcheck // it dies
-		b.wrap(t, b.able)                                                                       // another process
+		b.does(func(context.Context) (*refund.Refund, error) {
+			runtime.Goexit()
+			return nil, nil //nolint:nilnil // not reached
+		})
+		_, err := b.take(t.Context(), refOf("k"))
+		b.requireUnknown(t, err)
+		require.ErrorIs(t, err, refund.ErrInFlight)
+		b.wrap(t, b.able) // another process
 		b.reads(refund.StatusCanceled)
 		pass(15*time.Minute - 1)
-		b.sync(t, journal.Summary{})
-		_, err := b.take(t.Context(), refOf("k"))
+		b.rounds(t, journal.Summary{})
+		_, err = b.take(t.Context(), refOf("k"))
 		b.requireNotCanceled(t, err, refund.ErrInFlight)
 		pass(1)
-		b.sync(t, journal.Summary{Resolved: 1})
+		b.rounds(t, journal.Summary{Settled: 1})
 		e := b.entry(t, "k")
 		assert.Equal(t, journal.StateCanceled, e.State)
 		assert.Len(t, b.asked, 1)
@@ -408,13 +422,17 @@ func TestCancelDies(t *testing.T) {
 func TestCancelAfterDeath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newCancelBench(t)
-		b.does(func(context.Context) (*refund.Refund, error) { panic("killed") })
-		require.PanicsWithValue(t, "killed", func() { _, _ = b.take(t.Context(), refOf("k")) }) //nolint:errcheck // it dies
+		b.does(func(context.Context) (*refund.Refund, error) {
+			runtime.Goexit()
+			return nil, nil //nolint:nilnil // not reached
+		})
+		_, err := b.take(t.Context(), refOf("k"))
+		b.requireUnknown(t, err)
 		pass(15 * time.Minute)
 		b.reads(refund.StatusPending)
-		b.sync(t, journal.Summary{Waiting: 1})
+		b.rounds(t, journal.Summary{Waiting: 1})
 		b.answers(refund.StatusCanceled, nil)
-		_, err := b.take(t.Context(), refOf("k"))
+		_, err = b.take(t.Context(), refOf("k"))
 		require.NoError(t, err)
 		e := b.entry(t, "k")
 		assert.Equal(t, []any{journal.StateCanceled, true}, []any{e.State, e.Lease.IsZero()})
@@ -423,13 +441,47 @@ func TestCancelAfterDeath(t *testing.T) {
 
 // TestCancelIsRecordedThoughNobodyWaits for the answer any more.
 func TestCancelIsRecordedThoughNobodyWaits(t *testing.T) {
-	b := newCancelBench(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	b.does(func(context.Context) (*refund.Refund, error) {
-		cancel()
-		return made(request("k"), refund.StatusCanceled), nil
+	synctest.Test(t, func(t *testing.T) {
+		b := newCancelBench(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.does(func(inner context.Context) (*refund.Refund, error) {
+			cancel()
+			pass(time.Minute)
+			require.NoError(t, inner.Err())
+			return made(request("k"), refund.StatusCanceled), nil
+		})
+		began := time.Now()
+		_, err := b.take(ctx, refOf("k"))
+		assert.Zero(t, time.Since(began), "at once")
+		b.requireUnknown(t, err)
+		require.ErrorIs(t, err, refund.ErrInFlight)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, journal.StatePending, b.entry(t, "k").State)
+		pass(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, journal.StateCanceled, b.entry(t, "k").State)
 	})
-	_, err := b.take(ctx, refOf("k"))
-	require.NoError(t, err)
-	assert.Equal(t, journal.StateCanceled, b.entry(t, "k").State)
+}
+
+// TestCancelPanics: that says nothing, and the entry is read at once.
+func TestCancelPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newCancelBench(t)
+		b.does(func(context.Context) (*refund.Refund, error) { panic("card 4111") })
+		_, err := b.take(t.Context(), refOf("k"))
+		b.requireUnknown(t, err)
+		require.NotContains(t, err.Error(), "4111")
+		b.reads(refund.StatusCanceled)
+		b.rounds(t, journal.Summary{Settled: 1})
+	})
+}
+
+// TestCancelAfterShutdown: nothing new begins.
+func TestCancelAfterShutdown(t *testing.T) {
+	b := newCancelBench(t)
+	b.shutdown(t)
+	_, err := b.take(t.Context(), refOf("k"))
+	b.requireNotCanceled(t, err, refund.ErrUnavailable)
+	require.ErrorIs(t, err, journal.ErrClosed)
+	assert.Empty(t, b.asked)
 }

@@ -21,10 +21,12 @@ func full() journal.Entry {
 		Provider: "orderrows", Account: "se-1", Key: "refund-2026-0001",
 		Order:  refund.Order{ID: "1001", MerchantID: "web-1001", InvoiceID: "i-7"},
 		Amount: refund.MustParseMoney("10.90", "SEK"), Part: refund.PartShipping, Line: "7",
-		State: journal.StateUnknown, Version: 3, Lease: at(1), Due: at(2), Checks: 4,
+		State: journal.StateSending, Step: journal.StepSending, OrderLock: true, Attention: journal.AttentionPaidTwice,
+		Version: 3, Owner: "KVRZDHXOWL", Lease: at(1), Due: at(2), Checks: 4,
 		Snapshot: `{"refunds":[]}`, Answered: true, FirstSent: at(3), LastSent: at(4), Tries: 5, MissedAt: at(5),
+		NotFoundAt: at(11), Looks: 2,
 		RefundID: "re-1", Refunded: refund.MustParseMoney("10.90", "SEK"), ProviderStatus: "QUEUED", RefundCreated: at(6), LocksAt: at(7),
-		ExpiresAt: at(8), FailureReason: "BANK_SAYS_NO", Kind: refund.ErrUnavailable, Code: "E-17", Note: "staff-7: see ticket 12",
+		ExpiresAt: at(8), FailureReason: "BANK_SAYS_NO", Kind: refund.ErrUnavailable, Code: "E-17", Note: "see ticket 12",
 		Created: at(9), Updated: at(10),
 	}
 }
@@ -45,6 +47,27 @@ func TestEntryJSON(t *testing.T) {
 	}
 }
 
+// TestEventJSON is a line of the history as others keep it.
+func TestEventJSON(t *testing.T) {
+	want := journal.Event{
+		Cursor: "17", Provider: "orderrows", Account: "se-1", Key: "refund-2026-0001", Version: 3, At: full().Updated,
+		From: journal.StateUnknown, To: journal.StateSucceeded, Attention: journal.AttentionPaidTwice, RefundID: "re-1",
+		Note: "see ticket 12", By: "staff-7",
+	}
+	event := reflect.ValueOf(want)
+	for i := range event.NumField() {
+		assert.False(t, event.Field(i).IsZero(), event.Type().Field(i).Name)
+	}
+	written, err := json.MarshalIndent(want, "", "  ")
+	require.NoError(t, err)
+	wiretest.Golden(t, "event", string(written)+"\n")
+	var got journal.Event
+	require.NoError(t, json.Unmarshal(written, &got))
+	assert.Equal(t, want, got)
+	e := full()
+	assert.Equal(t, e.ID(), want.ID())
+}
+
 // TestIDJSON is the entry's name as others keep it.
 func TestIDJSON(t *testing.T) {
 	e := full()
@@ -63,10 +86,13 @@ func TestIDJSON(t *testing.T) {
 
 // TestStatesAreStored: the words do not change.
 func TestStatesAreStored(t *testing.T) {
-	want := []string{
-		"sending", "succeeded", "pending", "failed", "canceled", "expired", "rejected", "not_sent", "unknown", "needs_review",
-	}
-	assert.Equal(t, want, wiretest.Constants(t, "entry.go", "State"))
+	assert.Equal(t, []string{
+		"sending", "unknown", "needs_review", "not_found", "not_sent", "rejected", "pending", "succeeded", "failed", "canceled", "expired",
+	}, wiretest.Constants(t, "state.go", "State"))
+	assert.Equal(t, []string{"intent", "sending"}, wiretest.Constants(t, "state.go", "Step"))
+	assert.Equal(t, []string{
+		"needs_review", "paid_twice", "found_late", "failed_late", "mismatch", "stuck", "poison", "no_client",
+	}, wiretest.Constants(t, "state.go", "Attention"))
 }
 
 // TestOrderKey: the provider's id goes before the invoice's, and that before the merchant's.

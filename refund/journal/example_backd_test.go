@@ -42,7 +42,7 @@ func Example_raise() {
 	// After 17:00 in Chicago this is ErrLocked, and the refund stays as it is.
 	canceled, err := canceler.CancelRefund(ctx, refund.Ref{Order: req.Order, ID: first.ID})
 	if err != nil {
-		log.Fatal(err) // the refund stays pending in the journal, and Sync reads what became of it
+		log.Fatal(err) // the refund stays pending in the journal, and Round reads what became of it
 	}
 	fmt.Println(canceled.Amount, canceled.Status)
 
@@ -53,7 +53,7 @@ func Example_raise() {
 	}
 	fmt.Println(second.Amount, second.Status)
 
-	for e, err := range j.Entries(ctx, journal.Filter{}) {
+	for e, err := range j.Entries(ctx, journal.Filter{Provider: "backd", OrderKey: req.Order.ID}) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -30,6 +30,9 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	go j.Run(ctx) // finds out what a crash or an outage has left
+	for entry, err := range j.Entries(ctx, journal.Filter{Attention: true}) {
+		fmt.Println(entry.ID(), entry.Attention, entry.Note, err) // somebody should look, and says what he found: j.Decide
+	}
 
 	req := refund.Request{
 		IdempotencyKey: "refund-2026-0001",
@@ -54,8 +57,8 @@ func ExampleNew() {
 	// paid: [25.00 AUD]
 }
 
-// A response is lost. The refund is unknown, until Recover has found out.
-func Example_recover() {
+// A response is lost. The refund is unknown, until Round has found out.
+func Example_round() {
 	ctx := context.Background()
 	sim := afterpaytest.New()
 	network := refundtest.NewNetwork(refundtest.InMemory(sim))
@@ -79,7 +82,7 @@ func Example_recover() {
 	fmt.Println(refund.OutcomeOf(err))
 
 	<-time.After(time.Millisecond) // Run does this on schedule
-	sum, err := j.Recover(ctx)
+	sum, err := j.Round(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,10 +90,10 @@ func Example_recover() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("resolved:", sum.Resolved, "entry:", entry.State, "paid:", sim.Ledger(req.Order))
+	fmt.Println("settled:", sum.Settled, "entry:", entry.State, "paid:", sim.Ledger(req.Order))
 	// Output:
 	// unknown
-	// resolved: 1 entry: succeeded paid: [25.00 AUD]
+	// settled: 1 entry: succeeded paid: [25.00 AUD]
 }
 
 // Two accounts of one provider. Each has a name, which is a part of every entry's: the same key at the other account is
@@ -107,6 +110,12 @@ func Example_accounts() {
 		if err != nil {
 			log.Fatal(err)
 		}
+		target := provider.Capabilities().Target
+		// Once, when the account is new: a second account of a provider is never entered by itself.
+		err = j.AddAccount(ctx, journal.Account{Provider: "afterpay", Name: shop.account, Target: target})
+		if err != nil {
+			log.Fatal(err)
+		}
 		client, err := j.Wrap(provider)
 		if err != nil {
 			log.Fatal(err) // journal.ErrWrapped, if two clients have one name
@@ -120,7 +129,7 @@ func Example_accounts() {
 			log.Fatal(err)
 		}
 	}
-	for e, err := range j.Entries(ctx, journal.Filter{}) {
+	for e, err := range j.Entries(ctx, journal.Filter{From: time.Now().Add(-time.Hour)}) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -136,34 +145,35 @@ func Example_decide() {
 	ctx := context.Background()
 	store := journal.NewMemory()
 	j := journal.New(store, journal.Options{})
-	err := store.Insert(ctx, journal.Entry{ // left by another process
-		Provider: "afterpay", Key: "refund-2026-0003", State: journal.StateNeedsReview, Version: 1,
+	_, err := store.Write(ctx, []journal.Change{{Entry: journal.Entry{ // left by another process
+		Provider: "afterpay", Key: "refund-2026-0003", State: journal.StateNeedsReview, Attention: journal.AttentionReview, Version: 1,
 		Order: refund.Order{ID: "100101768366"}, Amount: refund.MustParseMoney("25.00", "AUD"),
 		Note: "the payment shows a refund of this amount without any reference: it may be this one",
-	})
+	}}})
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	for e, err := range j.Entries(ctx, journal.Filter{States: []journal.State{journal.StateNeedsReview}}) {
+	for e, err := range j.Entries(ctx, journal.Filter{Attention: true}) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(e.Order.ID, e.Amount, "-", e.Note)
+		fmt.Println(e.Attention, e.Order.ID, e.Amount, "-", e.Note)
 		err = j.Decide(ctx, journal.Decision{
-			Provider: e.Provider, Account: e.Account, Key: e.Key, Verdict: refund.VerdictApplied,
+			Provider: e.Provider, Account: e.Account, Key: e.Key, Verdict: refund.VerdictApplied, RefundID: "1934001",
 			Who: "staff-7", Why: "refund 1934001 in the dashboard is this one",
 		})
 		if err != nil {
 			log.Fatal(err)
 		}
 	}
-	e, err := j.Get(ctx, journal.ID{Provider: "afterpay", Key: "refund-2026-0003"})
-	if err != nil {
-		log.Fatal(err)
+	for event, err := range j.Events(ctx, journal.EventFilter{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(event.From, "to", event.To, "by", event.By, "-", event.Note)
 	}
-	fmt.Println(e.State, "-", e.Note)
 	// Output:
-	// 100101768366 25.00 AUD - the payment shows a refund of this amount without any reference: it may be this one
-	// succeeded - staff-7: refund 1934001 in the dashboard is this one
+	// needs_review 100101768366 25.00 AUD - the payment shows a refund of this amount without any reference: it may be this one
+	// needs_review to succeeded by staff-7 - refund 1934001 in the dashboard is this one
 }

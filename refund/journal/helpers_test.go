@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ type fake struct {
 	refund     func(context.Context, refund.Request) (*refund.Refund, error)
 	resolve    func(context.Context, refund.Attempt) (refund.Resolution, error)
 	resolvedBy refund.ResolvedBy
+	single     bool // an order has one refund at a time
+	target     string
+	absence    time.Duration
 
 	mu       sync.Mutex
 	requests []refund.Request
@@ -35,7 +39,8 @@ type fake struct {
 
 func (f *fake) Capabilities() refund.Capabilities {
 	return refund.Capabilities{
-		Provider: cmp.Or(f.name, "fake"), Account: f.account, Repeat: refund.RepeatRefundsAgain, ResolvedBy: f.resolvedBy,
+		Provider: cmp.Or(f.name, "fake"), Account: f.account, Target: f.target, Repeat: refund.RepeatRefundsAgain,
+		ResolvedBy: f.resolvedBy, MultipleRefunds: !f.single, AbsenceAfter: f.absence,
 		Parts: []refund.Part{refund.PartTax}, RefundsLines: true,
 	}
 }
@@ -189,6 +194,12 @@ func applied(_ context.Context, a refund.Attempt) (refund.Resolution, error) {
 	return refund.Resolution{Verdict: refund.VerdictApplied, Refund: made(a.Request, refund.StatusSucceeded), Why: "found"}, nil
 }
 
+// goexit is a process that dies while the provider is asked.
+func goexit(context.Context, refund.Attempt) (refund.Resolution, error) {
+	runtime.Goexit()
+	return refund.Resolution{}, nil // not reached
+}
+
 func absent(context.Context, refund.Attempt) (refund.Resolution, error) {
 	return refund.Resolution{Verdict: refund.VerdictNotApplied, Why: "not found"}, nil
 }
@@ -198,7 +209,7 @@ type flaky struct {
 	journal.Store
 
 	mu     sync.Mutex
-	broken map[string]bool // "insert", "insert lost", "update", "update lost", "get", "entries"
+	broken map[string]bool // "now", "insert", "insert lost", "update", "update lost", "claim", "get", "entries", "accounts", "add account"
 	hook   func(op string) // called before each; set while nobody works
 }
 
@@ -225,22 +236,34 @@ func (s *flaky) fails(op string) error {
 	return nil
 }
 
-func (s *flaky) do(op string, f func() error) error {
+func (s *flaky) Now(ctx context.Context) (time.Time, error) {
+	if err := s.fails("now"); err != nil {
+		return time.Time{}, err
+	}
+	return s.Store.Now(ctx)
+}
+
+// Write tells an insert from an update by the first change.
+func (s *flaky) Write(ctx context.Context, changes []journal.Change) ([]journal.Result, error) {
+	op := "update"
+	if changes[0].Entry.Version == 1 {
+		op = "insert"
+	}
 	if err := s.fails(op); err != nil {
-		return err
+		return nil, err
 	}
-	if err := f(); err != nil {
-		return err
+	results, err := s.Store.Write(ctx, changes)
+	if err == nil {
+		err = s.fails(op + " lost")
 	}
-	return s.fails(op + " lost")
+	return results, err
 }
 
-func (s *flaky) Insert(ctx context.Context, e journal.Entry) error {
-	return s.do("insert", func() error { return s.Store.Insert(ctx, e) })
-}
-
-func (s *flaky) Update(ctx context.Context, e journal.Entry) error {
-	return s.do("update", func() error { return s.Store.Update(ctx, e) })
+func (s *flaky) Claim(ctx context.Context, c journal.Claim) ([]journal.Entry, error) {
+	if err := s.fails("claim"); err != nil {
+		return nil, err
+	}
+	return s.Store.Claim(ctx, c)
 }
 
 func (s *flaky) Get(ctx context.Context, id journal.ID) (journal.Entry, error) {
@@ -255,6 +278,20 @@ func (s *flaky) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal
 		return func(yield func(journal.Entry, error) bool) { yield(journal.Entry{}, err) }
 	}
 	return s.Store.Entries(ctx, f)
+}
+
+func (s *flaky) Accounts(ctx context.Context) ([]journal.Account, error) {
+	if err := s.fails("accounts"); err != nil {
+		return nil, err
+	}
+	return s.Store.Accounts(ctx)
+}
+
+func (s *flaky) AddAccount(ctx context.Context, a journal.Account, first bool) error {
+	if err := s.fails("add account"); err != nil {
+		return err
+	}
+	return s.Store.AddAccount(ctx, a, first)
 }
 
 // bench is a journal on a store that can fail, around a provider that does what it is told.
@@ -279,10 +316,12 @@ func newBench(t *testing.T, f *fake) *bench {
 func newBenchOf(t *testing.T, f *fake, r refund.Refunder) *bench {
 	t.Helper()
 	b := &bench{fake: f, store: newFlaky(), ctx: context.Background()}
-	b.opts.OnTransition = func(m journal.Transition) {
+	b.opts.Observer.Transition = func(_ context.Context, m journal.Transition) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.moves = append(b.moves, string(m.From)+">"+string(m.Entry.State))
+		if m.From != m.Entry.State {
+			b.moves = append(b.moves, string(m.From)+">"+string(m.Entry.State))
+		}
 	}
 	b.wrap(t, r)
 	return b
@@ -326,14 +365,17 @@ func (b *bench) ask(t *testing.T, key string) (*refund.Refund, error) {
 func (b *bench) crash(t *testing.T, key string) {
 	t.Helper()
 	script := b.refund
-	b.refund = func(context.Context, refund.Request) (*refund.Refund, error) { panic("killed") }
-	require.PanicsWithValue(t, "killed", func() { b.try(t, key) })
+	b.refund = func(context.Context, refund.Request) (*refund.Refund, error) {
+		runtime.Goexit()
+		return nil, nil //nolint:nilnil // not reached
+	}
+	b.try(t, key)
 	b.refund = script
 }
 
-func (b *bench) recover(t *testing.T) journal.Summary {
+func (b *bench) round(t *testing.T) journal.Summary {
 	t.Helper()
-	sum, err := b.journal.Recover(b.ctx)
+	sum, err := b.journal.Round(b.ctx)
 	require.NoError(t, err)
 	return sum
 }
@@ -343,6 +385,12 @@ func (b *bench) resolver(t *testing.T) refund.Resolver {
 	r, ok := refund.As[refund.Resolver](b.client)
 	require.True(t, ok)
 	return r
+}
+
+// attention is why somebody should look at a key's entry.
+func (b *bench) attention(t *testing.T, key string) journal.Attention {
+	t.Helper()
+	return b.entry(t, key).Attention
 }
 
 // decide is what a person says of a key's refund.
@@ -358,6 +406,13 @@ func idOf(key string) journal.ID { return journal.ID{Provider: "fake", Key: key}
 
 func request(key string) refund.Request {
 	return refund.Request{IdempotencyKey: key, Order: refund.Order{ID: "1"}, Amount: refund.MustParseMoney("10.00", "AUD")}
+}
+
+// ofOrder asks for 10.00 of an order.
+func ofOrder(key, order string) refund.Request {
+	req := request(key)
+	req.Order.ID = order
+	return req
 }
 
 // requireError is for what every error of Refund has to be.
@@ -405,6 +460,67 @@ func requireErrorIs(t *testing.T, err, target error) {
 func (b *bench) try(t *testing.T, key string) {
 	t.Helper()
 	_, _ = b.ask(t, key) //nolint:errcheck // see above
+}
+
+// over is a context that has ended.
+func over(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// put stores what another process, or another time, has left.
+func (b *bench) put(t *testing.T, e journal.Entry) {
+	t.Helper()
+	e.Version++
+	results, err := b.store.Store.Write(b.ctx, []journal.Change{{Entry: e}})
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+}
+
+// due lets time pass until there is work on a key's entry.
+func (b *bench) due(t *testing.T, key string) {
+	t.Helper()
+	pass(time.Until(b.entry(t, key).Due))
+}
+
+// lose lets two looks agree that an unknown refund is not there.
+func (b *bench) lose(t *testing.T, key string) {
+	t.Helper()
+	script := b.resolve
+	b.resolve = absent
+	for b.entry(t, key).State != journal.StateNotFound {
+		b.due(t, key)
+		b.round(t)
+	}
+	b.resolve = script
+}
+
+// events is the whole history.
+func (b *bench) events(t *testing.T) (all []journal.Event) {
+	t.Helper()
+	for event, err := range b.journal.Events(b.ctx, journal.EventFilter{}) {
+		require.NoError(t, err)
+		all = append(all, event)
+	}
+	return all
+}
+
+// shutdown mends the store and waits until everything is recorded. Whoever breaks "update" in a bubble ends with it.
+func (b *bench) shutdown(t *testing.T) {
+	t.Helper()
+	b.store.breaks()
+	require.NoError(t, b.journal.Shutdown(b.ctx))
+}
+
+// other is another process on the same store, with a way to it of its own.
+func (b *bench) other(t *testing.T, r refund.Refunder) *bench {
+	t.Helper()
+	o := &bench{fake: b.fake, store: newFlaky(), ctx: context.Background()}
+	o.store.Store, o.opts = b.store.Store, b.opts
+	o.wrap(t, r)
+	return o
 }
 
 func pass(d time.Duration) { <-time.After(d) }

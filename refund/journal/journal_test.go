@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,12 +43,50 @@ func TestIntentBeforeTheFirstByte(t *testing.T) {
 	assert.Equal(t, req, f.requests[0], "the provider gets what is not stored, too")
 }
 
-func TestInvalidRequestsLeaveNoEntry(t *testing.T) {
-	b := newBench(t, &fake{})
+// TestInvalidRequests leave no entry, and hide none: only a key that is none is refused without a look.
+func TestInvalidRequests(t *testing.T) {
+	f := &fake{}
+	b := newBench(t, f)
 	_, err := b.client.Refund(t.Context(), refund.Request{IdempotencyKey: "k"})
 	requireError(t, err, refund.OutcomeNotSent)
+	require.ErrorIs(t, err, refund.ErrInvalidRequest)
 	_, err = b.store.Get(t.Context(), idOf("k"))
 	require.ErrorIs(t, err, journal.ErrNoEntry)
+
+	tooMuch := request("k") // of what was captured, which is no part of the key's identity
+	tooMuch.Captured = refund.MustParseMoney("9.00", "AUD")
+	_, err = b.client.Refund(t.Context(), tooMuch)
+	requireError(t, err, refund.OutcomeNotSent)
+	b.store.breaks("get")
+	_, err = b.client.Refund(t.Context(), tooMuch)
+	requireErrorIs(t, err, errStore)
+	b.store.breaks()
+
+	want, err := b.ask(t, "k")
+	require.NoError(t, err)
+	got, err := b.client.Refund(t.Context(), tooMuch)
+	require.NoError(t, err)
+	want.Replayed = true
+	assert.Equal(t, want, got)
+	_, err = b.client.Refund(t.Context(), refund.Request{IdempotencyKey: "k", Order: request("k").Order})
+	requireKeyReused(t, err)
+
+	f.refund = lose
+	other := request("unknown")
+	other.Order.ID = "2"
+	_, err = b.client.Refund(t.Context(), other)
+	requireErrorIs(t, err, errWire)
+	other.Captured = tooMuch.Captured
+	_, err = b.client.Refund(t.Context(), other)
+	requireErrorIs(t, err, refund.ErrAmountExceeded)
+	assert.Equal(t, 2, f.sent())
+
+	b.store.hook = func(op string) { assert.Fail(t, "the store was asked", op) }
+	for _, key := range []string{"", "with space"} {
+		_, err := b.client.Refund(t.Context(), request(key))
+		requireError(t, err, refund.OutcomeNotSent)
+		require.ErrorIs(t, err, refund.ErrInvalidRequest)
+	}
 }
 
 // TestRepeatReturnsTheRecord, for every state in which the provider has the refund.
@@ -92,8 +131,7 @@ func TestKeyReused(t *testing.T) {
 		"amount":   func(r *refund.Request) { r.Amount = refund.MustParseMoney("10.01", "AUD") },
 		"currency": func(r *refund.Request) { r.Amount = refund.MustParseMoney("10.00", "NZD") },
 		"order":    func(r *refund.Request) { r.Order.ID = "2" },
-		"merchant": func(r *refund.Request) { r.Order.MerchantID = "2" },
-		"invoice":  func(r *refund.Request) { r.Order.InvoiceID = "2" },
+		"no id":    func(r *refund.Request) { r.Order = refund.Order{MerchantID: "1"} },
 		"part":     func(r *refund.Request) { r.Part = refund.PartTax },
 		"line":     func(r *refund.Request) { r.Line = "2" },
 	}
@@ -119,7 +157,7 @@ func TestKeyReused(t *testing.T) {
 	}
 }
 
-// TestInformationDoesNotBelongToTheKey: nor does what moves no money.
+// TestInformationDoesNotBelongToTheKey: nor does what moves no money, or names the same order once more.
 func TestInformationDoesNotBelongToTheKey(t *testing.T) {
 	f := &fake{}
 	b := newBench(t, f)
@@ -128,6 +166,7 @@ func TestInformationDoesNotBelongToTheKey(t *testing.T) {
 	req := request("k")
 	req.Reason, req.Metadata = "x", map[string]string{"a": "b"}
 	req.PurchasedAt, req.Captured = time.Now(), refund.MustParseMoney("50.00", "AUD")
+	req.Order.MerchantID, req.Order.InvoiceID = "m", "i"
 	_, err = b.client.Refund(t.Context(), req)
 	require.NoError(t, err)
 	assert.Equal(t, 1, f.sent())
@@ -189,14 +228,56 @@ func TestUnknownStaysUnknown(t *testing.T) {
 				e := b.entry(t, "k")
 				assert.Equal(t, journal.StateUnknown, e.State)
 				assert.Equal(t, 1, e.Tries)
-				assert.True(t, e.State.Open())
+				assert.True(t, e.OrderLock)
 				assert.True(t, e.State.Reserves())
-				for range 3 {
+				for i := range 3 {
 					_, err = b.ask(t, "k")
 					requireError(t, err, refund.OutcomeUnknown)
+					assert.Len(t, f.asked(), i, "not before it is due")
+					b.due(t, "k")
+					_, err = b.ask(t, "k")
+					requireError(t, err, refund.OutcomeUnknown)
+					assert.Len(t, f.asked(), i+1)
 				}
 				assert.Equal(t, 1, f.sent())
 				assert.Equal(t, journal.StateUnknown, b.entry(t, "k").State)
+			})
+		})
+	}
+}
+
+// TestErrorsAreComplete: whatever a client, or what is around it, makes of an error, it is an *refund.Error with all that Resolve
+// needs, and no less certain than it was.
+func TestErrorsAreComplete(t *testing.T) {
+	bare := &refund.Error{Kind: refund.ErrLocked, Code: "no"}
+	for name, tt := range map[string]struct {
+		err     error
+		outcome refund.Outcome
+	}{
+		"bare":             {bare, refund.OutcomeUnknown},
+		"wrapped":          {fmt.Errorf("traced: %w", bare), refund.OutcomeUnknown},
+		"rejected":         {&refund.Error{Kind: refund.ErrLocked, Code: "no", Outcome: refund.OutcomeRejected}, refund.OutcomeRejected},
+		"rejected, traced": {fmt.Errorf("traced: %w", &refund.Error{Kind: refund.ErrLocked, Code: "no", Outcome: refund.OutcomeRejected}), refund.OutcomeRejected},
+		"not sent, traced": {fmt.Errorf("traced: %w", &refund.Error{Kind: refund.ErrLocked, Code: "no", Outcome: refund.OutcomeNotSent}), refund.OutcomeNotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{account: "au", refund: func(context.Context, refund.Request) (*refund.Refund, error) {
+					pass(time.Second)
+					return nil, tt.err
+				}}
+				b := newBench(t, f)
+				began := time.Now()
+				_, err := b.ask(t, "k")
+				re := errorOf(t, err, tt.outcome)
+				require.ErrorIs(t, err, tt.err)
+				assert.Equal(t, []any{"au", "refund", "k", "no", refund.ErrLocked}, []any{re.Account, re.Op, re.IdempotencyKey, re.Code, re.Kind})
+				e, err := b.journal.Get(t.Context(), journal.ID{Provider: "fake", Account: "au", Key: "k"})
+				require.NoError(t, err)
+				assert.Equal(t, []any{"no", refund.ErrLocked}, []any{e.Code, e.Kind})
+				if tt.outcome == refund.OutcomeUnknown {
+					assert.Equal(t, []any{began, time.Now(), 1}, []any{e.FirstSent, e.LastSent, e.Tries})
+				}
 			})
 		})
 	}
@@ -222,9 +303,12 @@ func TestAttemptIsTakenOver(t *testing.T) {
 		e := b.entry(t, "k")
 		assert.Equal(t, []any{first, last, 3, refund.Snapshot("closer")}, []any{e.FirstSent, e.LastSent, e.Tries, e.Snapshot})
 
+		b.due(t, "k")
 		b.try(t, "k")
-		require.Len(t, f.asked(), 1)
-		assert.Equal(t, refund.Attempt{Request: request("k"), FirstSent: first, LastSent: last, Tries: 3, Snapshot: "closer"}, f.asked()[0])
+		want := refund.Attempt{
+			Request: request("k"), FirstSent: first, LastSent: last, Tries: 3, Snapshot: "closer", Known: []refund.Known{},
+		}
+		assert.Equal(t, []refund.Attempt{want}, f.asked())
 	})
 }
 
@@ -246,150 +330,285 @@ func TestAttemptWithoutTimes(t *testing.T) {
 
 // TestNothingIsSentWithoutTheStore: and because an earlier call may have, the outcome is unknown.
 func TestNothingIsSentWithoutTheStore(t *testing.T) {
-	for _, op := range []string{"insert", "insert lost"} {
+	for op, moves := range map[string][]string{"insert": nil, "insert lost": {"sending>not_sent"}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{}
 			b := newBench(t, f)
-			b.store.breaks(op, "get")
+			b.store.breaks(op, "update", "get")
 			got, err := b.ask(t, "k")
 			assert.Nil(t, got)
 			requireErrorIs(t, err, errStore)
 			assert.Zero(t, f.sent())
+			pass(time.Minute)
 			assert.Empty(t, b.transitions())
 
 			b.store.breaks()
-			pass(time.Hour) // longer than the lease of an intent that was stored after all
-			f.resolve = absent
+			pass(time.Minute)
+			assert.Equal(t, moves, b.transitions(), "what was stored after all is withdrawn")
 			_, err = b.ask(t, "k")
 			require.NoError(t, err, "the same key tells")
 			assert.Equal(t, 1, f.sent())
+			assert.Empty(t, f.asked())
+			b.shutdown(t)
 		})
 	}
 }
 
+// TestWithdrawnIntent: where nothing can be asked, a lost answer of the store must not cost a person's time.
+func TestWithdrawnIntent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolvedBy: refund.ResolvedByPerson}
+		b := newBenchOf(t, f, struct{ refund.Refunder }{f})
+		b.store.breaks("insert lost")
+		_, err := b.ask(t, "k")
+		requireErrorIs(t, err, errStore)
+		b.shutdown(t)
+		e := b.entry(t, "k")
+		assert.Equal(t, []any{journal.StateNotSent, journal.Attention(""), false, true}, []any{e.State, e.Attention, e.OrderLock, e.Lease.IsZero()})
+
+		b.wrap(t, struct{ refund.Refunder }{f})
+		_, err = b.ask(t, "other")
+		require.NoError(t, err, "the order is free")
+		pass(time.Hour)
+		assert.Equal(t, journal.Summary{}, b.round(t))
+		assert.Equal(t, e, b.entry(t, "k"))
+	})
+}
+
 // TestPaidKeyIsNotCalledUnsent: a store that fails during a repeat hides what the key has done.
 func TestPaidKeyIsNotCalledUnsent(t *testing.T) {
-	for _, op := range []string{"insert", "get"} {
-		b := newBench(t, &fake{})
-		_, err := b.ask(t, "k")
-		require.NoError(t, err)
-		b.store.breaks(op)
-		_, err = b.ask(t, "k")
-		requireErrorIs(t, err, errStore)
-		assert.Equal(t, 1, b.sent())
+	for _, op := range []string{"insert", "insert lost", "now"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, &fake{})
+			_, err := b.ask(t, "k")
+			require.NoError(t, err)
+			paid := b.entry(t, "k")
+			pass(time.Hour)
+			b.store.breaks(op)
+			_, err = b.ask(t, "k")
+			requireErrorIs(t, err, errStore)
+			assert.Equal(t, 1, b.sent())
+			b.shutdown(t)
+			assert.Equal(t, paid, b.entry(t, "k"))
+		})
 	}
 }
 
 // TestRepeatWithoutTheStore: what is not recorded as being sent again is not sent again.
 func TestRepeatWithoutTheStore(t *testing.T) {
-	for _, op := range []string{"update", "update lost"} {
-		f := &fake{refund: fails(refund.OutcomeRejected)}
-		b := newBench(t, f)
-		_, err := b.ask(t, "k")
-		requireError(t, err, refund.OutcomeRejected)
-		b.store.breaks(op)
-		_, err = b.ask(t, "k")
-		requireErrorIs(t, err, errStore)
-		assert.Equal(t, 1, f.sent())
+	for op, state := range map[string]journal.State{"update": journal.StateRejected, "update lost": journal.StateNotSent} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{refund: fails(refund.OutcomeRejected)}
+			b := newBench(t, f)
+			_, err := b.ask(t, "k")
+			requireError(t, err, refund.OutcomeRejected)
+			b.store.breaks(op)
+			_, err = b.ask(t, "k")
+			requireErrorIs(t, err, errStore)
+			b.shutdown(t)
+			assert.Equal(t, 1, f.sent())
+			assert.Equal(t, state, b.entry(t, "k").State)
+		})
 	}
 }
 
-// TestNotRecorded: the caller gets the refund and an error that says so, and recovery finds it.
+// TestNotRecorded: the caller gets the refund and an error that says so, and it is written when the store is back.
 func TestNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{resolve: applied}
+		f := &fake{}
 		b := newBench(t, f)
 		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
 			b.store.breaks("update", "get")
 			return made(req, refund.StatusSucceeded), nil
 		}
+		began := time.Now()
 		got, err := b.ask(t, "k")
 		require.NotNil(t, got)
 		assert.Equal(t, "r-k", got.ID)
 		requireErrorIs(t, err, journal.ErrNotRecorded)
 		require.ErrorIs(t, err, errStore)
+		assert.GreaterOrEqual(t, time.Since(began), 10*time.Second)
+		assert.Less(t, time.Since(began), time.Minute)
 		assert.Equal(t, []string{">sending"}, b.transitions(), "what is not recorded is not reported")
 
+		pass(5 * time.Minute)
 		b.store.breaks()
-		assert.Equal(t, journal.Summary{}, b.recover(t), "the entry is leased")
-		pass(time.Hour)
-		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+		assert.Equal(t, journal.Summary{}, b.round(t), "the entry is leased")
+		pass(time.Minute)
 		again, err := b.ask(t, "k")
 		require.NoError(t, err)
-		assert.Equal(t, "r-k", again.ID)
+		got.Replayed = true
+		assert.Equal(t, got, again)
 		assert.Equal(t, 1, f.sent())
-		assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
+		assert.Equal(t, []string{">sending", "sending>succeeded"}, b.transitions())
+		b.shutdown(t)
 	})
 }
 
-// TestNotRecordedIsNeverDefinite: the provider's refusal is no end as long as recovery may send the same key again.
+// TestTakenOver: a process that cannot reach the store for longer than its lease finds that another one has looked.
+func TestTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolve: applied}
+		b := newBench(t, f)
+		b.store.breaks("update")
+		got, err := b.ask(t, "k")
+		require.NotNil(t, got)
+		requireErrorIs(t, err, journal.ErrNotRecorded)
+		other := b.other(t, f)
+		assert.Equal(t, journal.Summary{}, other.round(t), "the entry is leased")
+		pass(time.Hour)
+		assert.Equal(t, journal.Summary{Settled: 1}, other.round(t))
+		b.shutdown(t)
+		e := b.entry(t, "k")
+		assert.Equal(t, []any{journal.StateSucceeded, journal.Attention(""), "r-k"}, []any{e.State, e.Attention, e.RefundID})
+		again, err := other.ask(t, "k")
+		require.NoError(t, err)
+		assert.Equal(t, "r-k", again.ID)
+		assert.Equal(t, 1, f.sent())
+	})
+}
+
+// TestNotRecordedIsNeverDefinite: the provider's refusal is no end as long as another process may send the same key again.
 func TestNotRecordedIsNeverDefinite(t *testing.T) {
-	for name, script := range map[string]func(context.Context, refund.Request) (*refund.Refund, error){
-		"rejected": fails(refund.OutcomeRejected), "not sent": fails(refund.OutcomeNotSent), "unknown": lose,
-		"foreign": func(context.Context, refund.Request) (*refund.Refund, error) { return nil, errWire },
+	for name, tt := range map[string]struct {
+		script func(context.Context, refund.Request) (*refund.Refund, error)
+		state  journal.State
+	}{
+		"rejected": {fails(refund.OutcomeRejected), journal.StateRejected},
+		"not sent": {fails(refund.OutcomeNotSent), journal.StateNotSent},
+		"unknown":  {lose, journal.StateUnknown},
+		"foreign":  {func(context.Context, refund.Request) (*refund.Refund, error) { return nil, errWire }, journal.StateUnknown},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := &fake{refund: script, resolve: applied} // a resolver may repeat the request, and now it is accepted
-				b := newBench(t, f)
-				b.store.breaks("update")
-				got, err := b.ask(t, "k")
-				assert.Nil(t, got)
-				re := errorOf(t, err, refund.OutcomeUnknown)
-				require.ErrorIs(t, err, journal.ErrNotRecorded)
-				require.ErrorIs(t, err, errStore)
-				if name == "rejected" {
-					assert.Equal(t, []any{"no", refund.ErrNotRefundable}, []any{re.Code, re.Kind})
-				}
-				b.store.breaks()
-				pass(time.Hour)
-				assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
-				assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
+		for taken, want := range map[bool]journal.State{false: tt.state, true: journal.StateSucceeded} {
+			t.Run(fmt.Sprintf("%s, taken over: %t", name, taken), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := &fake{refund: tt.script, resolve: applied} // a resolver may repeat the request, and now it is accepted
+					b := newBench(t, f)
+					b.store.breaks("update")
+					got, err := b.ask(t, "k")
+					assert.Nil(t, got)
+					re := errorOf(t, err, refund.OutcomeUnknown)
+					require.ErrorIs(t, err, journal.ErrNotRecorded)
+					require.ErrorIs(t, err, errStore)
+					if name == "rejected" {
+						assert.Equal(t, []any{"no", refund.ErrNotRefundable}, []any{re.Code, re.Kind})
+					}
+					if taken {
+						pass(time.Hour)
+						assert.Equal(t, journal.Summary{Settled: 1}, b.other(t, f).round(t))
+					}
+					b.shutdown(t)
+					assert.Equal(t, want, b.entry(t, "k").State)
+				})
 			})
-		})
+		}
 	}
 }
 
 // TestRecordedButTheStoreDidNotSaySo: a lost answer of the store is no harm.
 func TestRecordedButTheStoreDidNotSaySo(t *testing.T) {
-	b := newBench(t, &fake{})
-	b.store.breaks("update lost")
-	got, err := b.ask(t, "k")
-	require.NotNil(t, got)
-	require.ErrorIs(t, err, journal.ErrNotRecorded)
-	b.store.breaks()
-	again, err := b.ask(t, "k")
-	require.NoError(t, err)
-	got.Replayed = true
-	assert.Equal(t, got, again)
-	assert.Equal(t, 1, b.sent())
+	for name, once := range map[string]bool{"once": true, "again and again": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, &fake{})
+				b.store.breaks("update lost")
+				if once {
+					b.store.hook = func(op string) {
+						if op == "update" && b.entry(t, "k").Version == 2 {
+							b.store.breaks()
+						}
+					}
+				}
+				got, err := b.ask(t, "k")
+				require.NotNil(t, got)
+				if once {
+					require.NoError(t, err)
+				} else {
+					requireErrorIs(t, err, journal.ErrNotRecorded)
+				}
+				b.shutdown(t)
+				again, err := b.ask(t, "k")
+				require.NoError(t, err)
+				got.Replayed = true
+				assert.Equal(t, got, again)
+				assert.Equal(t, 1, b.sent())
+				assert.Equal(t, []string{">sending", "sending>succeeded"}, b.transitions())
+			})
+		})
+	}
 }
 
-// TestContextOverBeforeTheCall: nothing is written, nothing is sent.
+// TestContextOverBeforeTheCall: nothing is written, nothing is sent; what an earlier call has done is not known.
 func TestContextOverBeforeTheCall(t *testing.T) {
 	b := newBench(t, &fake{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := b.client.Refund(ctx, request("k"))
-	requireError(t, err, refund.OutcomeNotSent)
-	require.ErrorIs(t, err, context.Canceled)
+	requireErrorIs(t, err, context.Canceled)
 	assert.Zero(t, b.sent())
 	_, err = b.store.Get(t.Context(), idOf("k"))
 	require.ErrorIs(t, err, journal.ErrNoEntry)
 }
 
-// TestContextOverDuringTheCall: the result is recorded although nobody waits for it.
+// TestContextOverDuringTheCall: the caller hears at once that it goes on, and the result is recorded although nobody waits
+// for it.
 func TestContextOverDuringTheCall(t *testing.T) {
-	f := &fake{}
-	b := newBench(t, f)
-	ctx, cancel := context.WithCancel(t.Context())
-	f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
-		cancel()
-		return made(req, refund.StatusSucceeded), nil
-	}
-	_, err := b.client.Refund(ctx, request("k"))
-	require.NoError(t, err)
-	assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		b := newBench(t, f)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		f.refund = func(inner context.Context, req refund.Request) (*refund.Refund, error) {
+			pass(time.Minute)
+			require.NoError(t, inner.Err())
+			return made(req, refund.StatusSucceeded), nil
+		}
+		began := time.Now()
+		got, err := b.client.Refund(ctx, request("k"))
+		assert.Nil(t, got)
+		assert.Equal(t, time.Second, time.Since(began))
+		requireErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, refund.ErrInFlight)
+		assert.Equal(t, 30*time.Second, errorOf(t, err, refund.OutcomeUnknown).RetryAfter)
+		_, err = b.ask(t, "k")
+		requireErrorIs(t, err, refund.ErrInFlight)
+
+		pass(time.Minute)
+		got, err = b.ask(t, "k")
+		require.NoError(t, err)
+		assert.True(t, got.Replayed)
+		assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
+		assert.Equal(t, 1, f.sent())
+	})
+}
+
+// TestPanicOfTheClient is one more way not to answer. Its value may have anything in it, and is not shown.
+func TestPanicOfTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{refund: func(context.Context, refund.Request) (*refund.Refund, error) { panic("card 4111") }}
+		b := newBench(t, f)
+		_, err := b.ask(t, "k")
+		requireErrorIs(t, err, refund.ErrUnexpected)
+		require.NotContains(t, err.Error(), "4111")
+		e := b.entry(t, "k")
+		assert.Equal(t, []any{journal.StateUnknown, 1, true}, []any{e.State, e.Tries, e.Lease.IsZero()})
+		f.resolve = applied
+		b.due(t, "k")
+		assert.Equal(t, journal.Summary{Settled: 1}, b.round(t))
+		assert.Equal(t, 1, f.sent())
+	})
+}
+
+// TestClientThatNeverReturns: its caller hears that it is in flight, and the next process finds out.
+func TestClientThatNeverReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolve: applied}
+		b := newBench(t, f)
+		b.crash(t, "k")
+		_, err := b.ask(t, "k")
+		requireErrorIs(t, err, refund.ErrInFlight)
+		require.NoError(t, b.journal.Shutdown(b.ctx), "nothing is left of it")
+	})
 }
 
 // TestCallEndsBeforeItsLease: whoever finds an expired lease may rely on nobody sending any more.
@@ -410,6 +629,7 @@ func TestCallEndsBeforeItsLease(t *testing.T) {
 			_, err := b.ask(t, "k")
 			requireErrorIs(t, err, context.DeadlineExceeded)
 
+			b.due(t, "k")
 			f.resolve = func(ctx context.Context, _ refund.Attempt) (refund.Resolution, error) {
 				deadline, ok := ctx.Deadline()
 				require.True(t, ok)
@@ -444,7 +664,8 @@ func TestSameKeyAtOnce(t *testing.T) {
 					done++
 					return
 				}
-				if errors.Is(err, refund.ErrInFlight) && refund.OutcomeOf(err) == refund.OutcomeUnknown {
+				var re *refund.Error
+				if errors.As(err, &re) && re.Kind == refund.ErrInFlight && re.Outcome == refund.OutcomeUnknown && re.RetryAfter == 30*time.Second {
 					waiting++
 				}
 			})
@@ -479,32 +700,39 @@ func TestRejectedKeyAtOnce(t *testing.T) {
 	})
 }
 
-// TestOrderBusy: while nobody knows what became of a refund, no other of its order is sent.
+// TestOrderBusy: while nobody knows what became of a refund, no other of its order is sent. Who asks hears which one it is, and
+// when to ask again.
 func TestOrderBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{refund: lose}
 		b := newBench(t, f)
-		_, err := b.ask(t, "a")
+		_, err := b.ask(t, "first-1")
 		requireError(t, err, refund.OutcomeUnknown)
-		busy := func() {
+		busy := func(wait time.Duration) {
 			t.Helper()
 			_, err := b.ask(t, "b")
-			requireError(t, err, refund.OutcomeNotSent)
+			re := errorOf(t, err, refund.OutcomeNotSent)
 			require.ErrorIs(t, err, journal.ErrOrderBusy)
 			require.ErrorIs(t, err, refund.ErrConflict)
+			assert.Contains(t, re.Message, "first-1")
+			assert.Equal(t, wait, re.RetryAfter)
+			_, err = b.journal.Get(t.Context(), idOf("b"))
+			require.ErrorIs(t, err, journal.ErrNoEntry)
 		}
-		busy() // unknown
+		busy(15 * time.Second) // unknown
 		f.resolve = answers(refund.Resolution{Why: "look"})
-		_, err = b.ask(t, "a")
+		b.due(t, "first-1")
+		_, err = b.ask(t, "first-1")
 		requireErrorIs(t, err, journal.ErrNeedsReview)
 		require.ErrorContains(t, err, "look", "the note says where")
-		busy() // needs review
+		busy(24 * time.Hour) // needs review
 		f.refund = func(_ context.Context, req refund.Request) (*refund.Refund, error) {
-			busy() // sending
+			busy(30 * time.Second) // sending
 			return made(req, refund.StatusPending), nil
 		}
-		require.NoError(t, b.decide("a", refund.VerdictNotApplied))
-		_, err = b.ask(t, "a")
+		pass(time.Hour)
+		require.NoError(t, b.decide("first-1", refund.VerdictNotApplied))
+		_, err = b.ask(t, "first-1")
 		require.NoError(t, err)
 
 		f.refund = nil
@@ -513,6 +741,65 @@ func TestOrderBusy(t *testing.T) {
 		_, err = b.ask(t, "c")
 		require.NoError(t, err, "equal partial refunds are different refunds")
 		assert.Equal(t, 4, f.sent())
+	})
+}
+
+// TestOneRefundAtATime: at Backd a second request replaces the first, so that a pending one keeps its order, until the provider
+// changes it no more.
+func TestOneRefundAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		locks := time.Now().Add(5 * time.Hour)
+		f := &fake{single: true, refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+			r := made(req, refund.StatusPending)
+			r.LocksAt = locks
+			return r, nil
+		}}
+		r := &readable{fake: f, get: func(context.Context, refund.Ref) (*refund.Refund, error) {
+			r := made(request("k"), refund.StatusPending)
+			r.LocksAt = locks
+			return r, nil
+		}}
+		b := newBenchOf(t, f, r)
+		_, err := b.ask(t, "k")
+		require.NoError(t, err)
+		assert.True(t, b.entry(t, "k").OrderLock)
+		for _, passed := range []time.Duration{0, time.Hour, 4*time.Hour - 1} {
+			pass(passed)
+			b.round(t)
+			_, err = b.ask(t, "second")
+			re := errorOf(t, err, refund.OutcomeNotSent)
+			require.ErrorIs(t, err, journal.ErrOrderBusy)
+			assert.Equal(t, time.Until(locks), re.RetryAfter)
+		}
+		pass(1)
+		assert.Equal(t, journal.Summary{Waiting: 1}, b.round(t))
+		e := b.entry(t, "k")
+		assert.Equal(t, []any{journal.StatePending, false}, []any{e.State, e.OrderLock})
+		_, err = b.ask(t, "second")
+		require.NoError(t, err)
+		assert.Equal(t, 2, f.sent())
+	})
+}
+
+// TestOneRefundAtATimeEnds: a pending refund without a time to wait for keeps its order until it has come to its end.
+func TestOneRefundAtATimeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{single: true, refund: pending}
+		status := refund.StatusPending
+		r := &readable{fake: f, get: func(context.Context, refund.Ref) (*refund.Refund, error) { return made(request("k"), status), nil }}
+		b := newBenchOf(t, f, r)
+		b.try(t, "k")
+		for range 10 {
+			b.due(t, "k")
+			b.round(t)
+			_, err := b.ask(t, "second")
+			require.ErrorIs(t, err, journal.ErrOrderBusy)
+		}
+		status = refund.StatusCanceled
+		b.due(t, "k")
+		assert.Equal(t, journal.Summary{Settled: 1}, b.round(t))
+		_, err := b.ask(t, "second")
+		require.NoError(t, err)
 	})
 }
 
@@ -553,7 +840,7 @@ func TestOrderIdentity(t *testing.T) {
 	require.ErrorIs(t, err, errWire, "another provider, another order, another key")
 }
 
-// TestLateFinishLoses: the result of a call that outlived its lease does not overwrite what was found meanwhile.
+// TestLateFinishLoses: the error of a call that outlived its lease does not overwrite what was found meanwhile.
 func TestLateFinishLoses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{resolve: applied}
@@ -564,40 +851,47 @@ func TestLateFinishLoses(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := b.ask(t, "k")
-			requireErrorIs(t, err, journal.ErrNotRecorded)
-			assert.ErrorIs(t, err, journal.ErrStale)
+			got, err := b.ask(t, "k")
+			require.NoError(t, err)
+			assert.Equal(t, []any{"r-k", true}, []any{got.ID, got.Replayed}, "what is recorded")
 		})
 		pass(16 * time.Minute)
-		assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+		assert.Equal(t, journal.Summary{Settled: 1}, b.round(t))
+		found := b.entry(t, "k")
 		wg.Wait()
-		assert.Equal(t, journal.StateSucceeded, b.entry(t, "k").State)
+		assert.Equal(t, journal.StateSucceeded, found.State)
+		assert.Equal(t, found, b.entry(t, "k"))
 	})
 }
 
 // TestSnapshot: it is recorded before the request, and read when no other refund of the order can come between.
 func TestSnapshot(t *testing.T) {
-	f := &fake{resolve: applied}
-	c := &comparing{fake: f}
-	b := newBenchOf(t, f, c)
-	c.snapshot = func(ctx context.Context, _ refund.Request) (refund.Snapshot, error) {
-		assert.Equal(t, journal.StateSending, b.entry(t, "k").State)
-		_, err := b.ask(t, "other")
-		require.ErrorIs(t, err, journal.ErrOrderBusy)
-		_, ok := ctx.Deadline()
-		assert.True(t, ok, "it is bounded by the lease, too")
-		return "before", nil
-	}
-	f.refund = func(context.Context, refund.Request) (*refund.Refund, error) {
-		assert.Equal(t, refund.Snapshot("before"), b.entry(t, "k").Snapshot)
-		return nil, errWire
-	}
-	_, err := b.ask(t, "k")
-	requireErrorIs(t, err, errWire)
-	_, err = b.ask(t, "k")
-	require.NoError(t, err)
-	assert.Equal(t, refund.Snapshot("before"), f.asked()[0].Snapshot)
-	assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{resolve: applied}
+		c := &comparing{fake: f}
+		b := newBenchOf(t, f, c)
+		c.snapshot = func(ctx context.Context, _ refund.Request) (refund.Snapshot, error) {
+			e := b.entry(t, "k")
+			assert.Equal(t, []any{journal.StateSending, journal.StepIntent}, []any{e.State, e.Step})
+			_, err := b.ask(t, "other")
+			require.ErrorIs(t, err, journal.ErrOrderBusy)
+			_, ok := ctx.Deadline()
+			assert.True(t, ok, "it is bounded by the lease, too")
+			return "before", nil
+		}
+		f.refund = func(context.Context, refund.Request) (*refund.Refund, error) {
+			e := b.entry(t, "k")
+			assert.Equal(t, []any{journal.StepSending, refund.Snapshot("before")}, []any{e.Step, e.Snapshot})
+			return nil, errWire
+		}
+		_, err := b.ask(t, "k")
+		requireErrorIs(t, err, errWire)
+		b.due(t, "k")
+		_, err = b.ask(t, "k")
+		require.NoError(t, err)
+		assert.Equal(t, refund.Snapshot("before"), f.asked()[0].Snapshot)
+		assert.Equal(t, []string{">sending", "sending>unknown", "unknown>succeeded"}, b.transitions())
+	})
 }
 
 // TestSnapshotFails: nothing is sent, and the key may be used again, with a snapshot of its own.
@@ -613,6 +907,7 @@ func TestSnapshotFails(t *testing.T) {
 		"read failed": {&refund.Error{Provider: "fake", Outcome: refund.OutcomeNotSent}, refund.OutcomeNotSent, journal.StateNotSent},
 		"unknown":     {&refund.Error{Provider: "fake"}, refund.OutcomeNotSent, journal.StateNotSent},
 		"foreign":     {errWire, refund.OutcomeNotSent, journal.StateNotSent},
+		"empty":       {nil, refund.OutcomeNotSent, journal.StateNotSent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{}
@@ -620,7 +915,9 @@ func TestSnapshotFails(t *testing.T) {
 			b := newBenchOf(t, f, c)
 			_, err := b.ask(t, "k")
 			requireError(t, err, tt.outcome)
-			require.ErrorIs(t, err, tt.err)
+			if tt.err != nil {
+				require.ErrorIs(t, err, tt.err)
+			}
 			assert.Zero(t, f.sent())
 			assert.Equal(t, tt.state, b.entry(t, "k").State)
 
@@ -636,22 +933,37 @@ func TestSnapshotFails(t *testing.T) {
 // TestSnapshotNotRecorded: without it nothing is sent.
 func TestSnapshotNotRecorded(t *testing.T) {
 	for _, op := range []string{"update", "update lost"} {
-		synctest.Test(t, func(t *testing.T) {
-			f := &fake{resolve: absent}
-			c := &comparing{fake: f}
-			b := newBenchOf(t, f, c)
-			c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) {
-				b.store.breaks(op)
-				return "before", nil
-			}
-			_, err := b.ask(t, "k")
-			requireErrorIs(t, err, journal.ErrNotRecorded)
-			assert.Zero(t, f.sent())
-			b.store.breaks()
-			pass(time.Hour)
-			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
-			assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
-		})
+		for name, mended := range map[string]bool{"mended at once": true, "mended later": false} {
+			t.Run(op+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := &fake{resolve: absent}
+					c := &comparing{fake: f}
+					b := newBenchOf(t, f, c)
+					c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) {
+						b.store.breaks(op)
+						if mended {
+							go func() {
+								pass(time.Millisecond)
+								b.store.breaks()
+							}()
+						}
+						return "before", nil
+					}
+					_, err := b.ask(t, "k")
+					require.ErrorIs(t, err, errStore)
+					if mended {
+						requireError(t, err, refund.OutcomeNotSent)
+					} else {
+						requireErrorIs(t, err, journal.ErrNotRecorded)
+					}
+					b.shutdown(t)
+					assert.Zero(t, f.sent())
+					e := b.entry(t, "k")
+					assert.Equal(t, []any{journal.StateNotSent, true}, []any{e.State, e.Due.IsZero()})
+					assert.Empty(t, f.asked(), "who could not record the snapshot has sent nothing")
+				})
+			})
+		}
 	}
 }
 
@@ -663,7 +975,7 @@ func TestSnapshotTooLate(t *testing.T) {
 		b := newBenchOf(t, f, c)
 		c.snapshot = func(context.Context, refund.Request) (refund.Snapshot, error) { // ignores its context
 			pass(time.Hour)
-			assert.Equal(t, journal.Summary{Resolved: 1}, b.recover(t))
+			assert.Equal(t, journal.Summary{Settled: 1}, b.round(t))
 			return "old", nil
 		}
 		_, err := b.ask(t, "k")
@@ -672,6 +984,38 @@ func TestSnapshotTooLate(t *testing.T) {
 		e := b.entry(t, "k")
 		assert.Equal(t, journal.StateNotSent, e.State, "who has no snapshot has sent nothing")
 		assert.Empty(t, f.asked())
+	})
+}
+
+// TestAnotherAmountIsRefunded: that is neither what was asked for, nor nothing.
+func TestAnotherAmountIsRefunded(t *testing.T) {
+	b := newBench(t, &fake{refund: func(_ context.Context, req refund.Request) (*refund.Refund, error) {
+		got := made(req, refund.StatusSucceeded)
+		got.Amount = refund.MustParseMoney("9.00", "AUD")
+		return got, nil
+	}})
+	got, err := b.ask(t, "k")
+	assert.Nil(t, got)
+	requireErrorIs(t, err, journal.ErrNeedsReview)
+	e := b.entry(t, "k")
+	assert.Equal(t, []any{journal.StateNeedsReview, journal.AttentionMismatch, true}, []any{e.State, e.Attention, e.OrderLock})
+	assert.Contains(t, e.Note, "r-k")
+}
+
+// TestNothingIsSentAfterTheDeadline: what was done before it took so long that others will soon take over.
+func TestNothingIsSentAfterTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		c := &comparing{fake: f, snapshot: func(context.Context, refund.Request) (refund.Snapshot, error) {
+			pass(14*time.Minute + 1) // heeds no deadline
+			return "late", nil
+		}}
+		b := newBenchOf(t, f, c)
+		_, err := b.ask(t, "k")
+		requireError(t, err, refund.OutcomeNotSent)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Zero(t, f.sent())
+		assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
 	})
 }
 

@@ -108,7 +108,7 @@ func (r *run) script() {
 }
 
 // perform lets the workers work through the script. What a dead worker had in hand is asked for again in half of the
-// cases, as by a person who clicks again; the rest is left to Recover.
+// cases, as by a person who clicks again; the rest is left to Round.
 func (r *run) perform(ctx context.Context) error {
 	queue := make(chan task, 3*r.n+16)
 	var open sync.WaitGroup
@@ -165,7 +165,7 @@ func (r *run) life(ctx context.Context, first task, queue chan task, done chan s
 	o := order{Store: r.store, DSN: r.dsn, URLs: r.urls, Concurrency: concurrency}
 	r.mu.Lock()
 	if r.client == clientJournal && r.plan.chance(50) {
-		o.RecoverKill = recoverPoints()[r.plan.rand.IntN(len(recoverPoints()))]
+		o.RoundKill = roundPoints()[r.plan.rand.IntN(len(roundPoints()))]
 	}
 	r.mu.Unlock()
 	process, err := r.start(ctx, o)
@@ -366,55 +366,74 @@ func (r *run) paid(t *task) int {
 	return n
 }
 
-// settle lets time pass and recovers, until it is quiet. Time passes by making every unfinished entry older, and the
-// simulators' clocks later.
+// settle lets time pass and lets rounds do their work, until it is quiet. Time passes by making every unfinished entry older,
+// and the simulators' clocks later.
 func (r *run) settle(ctx context.Context) error {
 	store, err := openStore(ctx, r.store, r.dsn)
 	if err != nil {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // nothing was written that matters
-	const step = 2 * time.Hour
-	states := []journal.State{journal.StateSending, journal.StateUnknown, journal.StatePending}
+	// What is pending is looked at once, which is enough.
+	states := []journal.State{journal.StateSending, journal.StateUnknown, journal.StateNotFound, journal.StatePending}
 	for range 60 {
-		var left []journal.Entry
-		for e, err := range store.Entries(ctx, journal.Filter{States: states}) {
-			if err != nil {
-				return err
-			}
-			left = append(left, e)
+		open, err := r.age(ctx, store, states)
+		if err != nil || open == 0 {
+			return err
 		}
-		open := 0
-		for _, e := range left {
-			if e.State != journal.StatePending {
-				open++
-			}
-			e.Version++
-			for _, at := range []*time.Time{&e.Lease, &e.Due, &e.FirstSent, &e.LastSent, &e.MissedAt} {
-				if !at.IsZero() {
-					*at = at.Add(-step)
-				}
-			}
-			if err := store.Update(ctx, e); err != nil {
-				return err
-			}
-		}
-		if open == 0 {
-			return nil
-		}
-		states = states[:2] // Sync has looked at what is pending once, which is enough
-		for _, sim := range r.sims {
-			sim.Advance(step)
-		}
-		process, err := r.start(ctx, order{Store: r.store, DSN: r.dsn, URLs: r.urls, RecoverOnly: true})
+		states = states[:3]
+		process, err := r.start(ctx, order{Store: r.store, DSN: r.dsn, URLs: r.urls, RoundOnly: true, AttemptTimeout: 10 * time.Second})
 		if err != nil {
 			return err
 		}
 		if err := process.cmd.Wait(); err != nil {
-			return fmt.Errorf("recovery failed: %w", err)
+			return fmt.Errorf("a round failed: %w", err)
 		}
 	}
 	return errors.New("it does not become quiet")
+}
+
+// age makes unfinished entries older, by hours or, if they have only to be looked for again, by days. It returns how many are
+// open.
+func (r *run) age(ctx context.Context, store journal.Store, states []journal.State) (open int, err error) {
+	const step, long = 2 * time.Hour, 8 * 24 * time.Hour
+	var left []journal.Change
+	for e, err := range store.Entries(ctx, journal.Filter{States: states}) {
+		if err != nil {
+			return 0, err
+		}
+		by := step
+		switch e.State {
+		case journal.StateNotFound:
+			by = long
+			fallthrough
+		case journal.StateSending, journal.StateUnknown:
+			open++
+		default:
+		}
+		e.Version++
+		for _, at := range []*time.Time{&e.Lease, &e.Due, &e.FirstSent, &e.LastSent, &e.MissedAt, &e.NotFoundAt} {
+			if !at.IsZero() {
+				*at = at.Add(-by)
+			}
+		}
+		left = append(left, journal.Change{Entry: e})
+	}
+	for some := range slices.Chunk(left, 500) {
+		results, err := store.Write(ctx, some)
+		if err != nil {
+			return 0, err
+		}
+		for _, result := range results {
+			if result.Err != nil {
+				return 0, result.Err
+			}
+		}
+	}
+	for _, sim := range r.sims {
+		sim.Advance(step)
+	}
+	return open, nil
 }
 
 // compare sets every intent's entry, or what its shop was told last, beside the ledger.
@@ -427,7 +446,7 @@ func (r *run) compare(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 		defer store.Close() //nolint:errcheck // it is only read
-		for e, err := range store.Entries(ctx, journal.Filter{}) {
+		for e, err := range store.Entries(ctx, journal.Filter{From: time.Unix(1, 0)}) {
 			if err != nil {
 				return nil, err
 			}
@@ -485,7 +504,7 @@ func (r *run) verdict(entries map[string]journal.Entry, it *intent) string {
 	switch {
 	case !ok:
 		return "never begun"
-	case e.State.Open():
+	case e.State == journal.StateSending, e.State == journal.StateUnknown, e.State == journal.StateNeedsReview:
 		return stillOpen
 	case e.State == journal.StateSucceeded || e.State == journal.StatePending:
 		return saidPaid

@@ -22,21 +22,25 @@ type task struct {
 	Client   string             // journal, or one of the naive ones
 	Faults   []refundtest.Fault // what the writes of this call meet, one each
 	Kill     point              // where the process dies
+	Stop     point              // where it is stopped, until somebody lets it go on
 }
 
 // answer is what a worker says of a task.
 type answer struct {
 	ID   int
-	Said string // "paid", or the outcome of the error
+	Said string // "paid", the outcome of the error, or "stopped"
 	Text string // the error, for whoever looks into a finding
 }
 
-const saidPaid = "paid"
+const (
+	saidPaid    = "paid"
+	saidStopped = "stopped" // no answer: the process has come to its task's Stop
+)
 
 // point is a step at which a process is killed.
 type point string
 
-// The steps of a refund, and of Recover.
+// The steps of a refund, and of Round.
 const (
 	beforeBegin  point = "before begin"
 	afterBegin   point = "after begin"
@@ -45,18 +49,18 @@ const (
 	beforeFinish point = "before finish" // the answer has arrived
 	afterFinish  point = "after finish"
 
-	recoverBeforeLease  point = "recover: before the lease"
-	recoverAfterLease   point = "recover: after the lease"
-	recoverAfterAnswer  point = "recover: after the provider answered"
-	recoverBeforeFinish point = "recover: before finish"
+	roundBeforeClaim  point = "round: before the claim"
+	roundAfterClaim   point = "round: after the claim"
+	roundAfterAnswer  point = "round: after the provider answered"
+	roundBeforeFinish point = "round: before finish"
 )
 
 func points() []point {
 	return []point{beforeBegin, afterBegin, beforeSend, afterActed, beforeFinish, afterFinish}
 }
 
-func recoverPoints() []point {
-	return []point{recoverBeforeLease, recoverAfterLease, recoverAfterAnswer, recoverBeforeFinish}
+func roundPoints() []point {
+	return []point{roundBeforeClaim, roundAfterClaim, roundAfterAnswer, roundBeforeFinish}
 }
 
 type taskKey struct{}
@@ -65,12 +69,13 @@ type taskKey struct{}
 func (t *task) with(ctx context.Context, base http.RoundTripper) context.Context {
 	network := refundtest.NewNetwork(base)
 	network.Inject(t.Faults...)
-	return context.WithValue(ctx, taskKey{}, &running{t, network})
+	return context.WithValue(ctx, taskKey{}, &running{task: t, network: network})
 }
 
 type running struct {
 	*task
 	network *refundtest.Network
+	stopped func() // says so, and stops the process
 }
 
 func from(ctx context.Context) *running {
@@ -80,7 +85,17 @@ func from(ctx context.Context) *running {
 
 // die kills this process, as the kernel would, if ctx's task says so.
 func die(ctx context.Context, at point) {
-	if r := from(ctx); r != nil && r.Kill == at {
+	if r := from(ctx); r != nil {
+		r.die(at)
+	}
+}
+
+func (r *running) die(at point) {
+	if at != "" && r.Stop == at && r.stopped != nil {
+		r.Stop = ""
+		r.stopped()
+	}
+	if at != "" && r.Kill == at {
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
 			_ = self.Kill() //nolint:errcheck // there is nobody left to look at it
 		}
@@ -104,7 +119,7 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet {
 		die(ctx, afterActed)
 	}
-	die(ctx, recoverAfterAnswer)
+	die(ctx, roundAfterAnswer)
 	return resp, err
 }
 

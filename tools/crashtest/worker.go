@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,10 @@ type order struct {
 	DSN         string            // where it is; the careful client's folder
 	URLs        map[string]string // of the simulators, by provider
 	Concurrency int
-	RecoverKill point // where Recover kills the process
-	RecoverOnly bool  // recover and sync once, and stop
+	RoundKill   point // where Round kills the process
+	RoundOnly   bool  // do the work that is due once, and stop
+	// The limits of a worker that is to be stopped for a while; 0 means the suite's.
+	Lease, AttemptTimeout time.Duration
 }
 
 // The worker's own limits: short, because a lost answer has to be waited for.
@@ -51,10 +54,11 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		store = sql
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	victims := &mortal{Store: store}
 	w := &worker{
-		base: transport, out: out, clients: map[string]refund.Refunder{},
-		journal: journal.New(mortal{store}, journal.Options{
-			Lease: lease, Poll: time.Hour,
+		base: transport, out: out, clients: map[string]refund.Refunder{}, victims: victims,
+		journal: journal.New(victims, journal.Options{
+			Lease: cmp.Or(o.Lease, lease), Poll: time.Hour,
 			Backoff: []time.Duration{time.Second, 10 * time.Second, time.Minute, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour},
 		}),
 		naive: map[string]*naive{},
@@ -65,7 +69,7 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	for _, p := range all {
 		client, err := p.simulator().Refunder(refund.Options{
-			Transport: network{transport}, BaseURL: o.URLs[p.name], AttemptTimeout: attemptTimeout,
+			Transport: network{transport}, BaseURL: o.URLs[p.name], AttemptTimeout: cmp.Or(o.AttemptTimeout, attemptTimeout),
 			Retry: refund.RetryPolicy{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond},
 		})
 		if err != nil {
@@ -82,11 +86,10 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	}
 	// What the process before this one has left. The errors of a provider that is being tormented are its own affair.
-	rescue := &task{Kill: o.RecoverKill}
-	_, err = w.journal.Recover(rescue.with(ctx, transport))
-	if o.RecoverOnly {
-		_, syncErr := w.journal.Sync(ctx)
-		return errors.Join(err, syncErr)
+	rescue := &task{Kill: o.RoundKill}
+	_, err = w.journal.Round(rescue.with(ctx, transport))
+	if o.RoundOnly {
+		return err
 	}
 	var tasks sync.WaitGroup
 	slots := make(chan struct{}, max(o.Concurrency, 1))
@@ -108,6 +111,7 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 type worker struct {
 	base    http.RoundTripper
 	journal *journal.Journal
+	victims *mortal
 	clients map[string]refund.Refunder
 	naive   map[string]*naive
 
@@ -118,6 +122,12 @@ type worker struct {
 func (w *worker) do(ctx context.Context, t *task) {
 	a := answer{ID: t.ID, Said: saidPaid}
 	ctx = t.with(ctx, w.base)
+	own := from(ctx)
+	own.stopped = func() {
+		w.say(answer{ID: t.ID, Said: saidStopped})
+		stop()
+	}
+	w.victims.tasks.Store(t.Key, own)
 	var err error
 	switch t.Client {
 	case clientJournal:
@@ -139,32 +149,53 @@ func (w *worker) do(ctx context.Context, t *task) {
 		a.Text = err.Error()
 	}
 	die(ctx, afterFinish)
+	w.say(a)
+}
+
+func (w *worker) say(a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, _ = w.out.Write(encode(a)) //nolint:errcheck // nobody is left to be told
 }
 
-// mortal is a store in whose hands a process can die.
-type mortal struct{ journal.Store }
+// mortal is a store in whose hands a process can die. Changes of many calls share a commit, so that it goes by their keys.
+type mortal struct {
+	journal.Store
 
-func (m mortal) Insert(ctx context.Context, e journal.Entry) error {
-	die(ctx, beforeBegin)
-	err := m.Store.Insert(ctx, e)
-	die(ctx, afterBegin)
-	return err
+	tasks sync.Map // of the running tasks, by key
 }
 
-func (m mortal) Update(ctx context.Context, e journal.Entry) error {
-	leasing := !e.Lease.IsZero()
-	if leasing {
-		die(ctx, recoverBeforeLease)
-	} else {
-		die(ctx, beforeFinish)
-		die(ctx, recoverBeforeFinish)
+func (m *mortal) Write(ctx context.Context, changes []journal.Change) ([]journal.Result, error) {
+	m.die(ctx, changes, beforeBegin, beforeFinish)
+	results, err := m.Store.Write(ctx, changes)
+	m.die(ctx, changes, afterBegin, "")
+	return results, err
+}
+
+// die kills the process at a point of a new entry, or at one of an entry that nobody works on any more.
+func (m *mortal) die(ctx context.Context, changes []journal.Change, begins, finishes point) {
+	for i := range changes {
+		e := &changes[i].Entry
+		at := begins
+		switch {
+		case e.Version == 1:
+		case e.Lease.IsZero():
+			at = finishes
+			if finishes != "" {
+				die(ctx, roundBeforeFinish)
+			}
+		default:
+			continue
+		}
+		if r, ok := m.tasks.Load(e.Key); ok {
+			r.(*running).die(at) //nolint:forcetypeassert // nothing else is stored
+		}
 	}
-	err := m.Store.Update(ctx, e)
-	if leasing {
-		die(ctx, recoverAfterLease)
-	}
-	return err
+}
+
+func (m *mortal) Claim(ctx context.Context, c journal.Claim) ([]journal.Entry, error) {
+	die(ctx, roundBeforeClaim)
+	claimed, err := m.Store.Claim(ctx, c)
+	die(ctx, roundAfterClaim)
+	return claimed, err
 }

@@ -1,10 +1,13 @@
 package journaltest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/multirefund/refund-go/refund"
@@ -23,21 +26,49 @@ func money(minor int64, currency string) refund.Money {
 
 func orderID(id string) refund.Order { return refund.Order{ID: id} }
 
-// insert adds an entry that nothing is in the way of.
-func (e *env) insert(entries ...journal.Entry) {
-	e.Helper()
+func changes(entries ...journal.Entry) []journal.Change {
+	all := make([]journal.Change, len(entries))
 	for i := range entries {
-		if err := e.Insert(context.Background(), entries[i]); err != nil {
-			e.Errorf("Insert of %s, %s: %v", entries[i].Key, entries[i].State, err)
-		}
+		all[i].Entry = entries[i]
+	}
+	return all
+}
+
+// write writes, and returns an answer for each change.
+func (e *env) write(all ...journal.Change) []journal.Result {
+	e.Helper()
+	results, err := e.Write(context.Background(), all)
+	if err != nil {
+		e.Errorf("Write: %v", err)
+	} else if len(results) != len(all) {
+		e.Errorf("Write has %d results for %d changes", len(results), len(all))
+	}
+	return append(results, make([]journal.Result, max(0, len(all)-len(results)))...)
+}
+
+// put writes entries that nothing is in the way of, new ones or what follows on those that are there.
+func (e *env) put(entries ...journal.Entry) {
+	e.Helper()
+	for i, r := range e.write(changes(entries...)...) {
+		e.is(fmt.Sprintf("Write of %s, version %d", entries[i].ID(), entries[i].Version), r.Err, nil)
 	}
 }
 
-// update changes an entry that nothing is in the way of.
-func (e *env) update(entry journal.Entry) {
+// refused writes a change that inTheWay is in the way of; nil if nothing is there.
+func (e *env) refused(what string, entry journal.Entry, want error, inTheWay *journal.Entry) {
 	e.Helper()
-	if err := e.Update(context.Background(), entry); err != nil {
-		e.Errorf("Update of %s to %s: %v", entry.Key, entry.State, err)
+	e.answer(what, e.write(changes(entry)...)[0], want, inTheWay)
+}
+
+// answer checks what became of a change.
+func (e *env) answer(what string, r journal.Result, want error, inTheWay *journal.Entry) {
+	e.Helper()
+	e.is(what, r.Err, want)
+	if inTheWay == nil {
+		inTheWay = &journal.Entry{}
+	}
+	if d := difference(*inTheWay, r.Entry); d != "" {
+		e.Errorf("%s: the entry in the way: %s", what, d)
 	}
 }
 
@@ -54,12 +85,19 @@ func (e *env) stored(what string, want journal.Entry) {
 	e.Helper()
 	got, err := e.Get(context.Background(), want.ID())
 	if err != nil {
-		e.Errorf("%s: Get: %v", what, err)
+		e.Errorf("%s: Get of %s: %v", what, want.ID(), err)
 		return
 	}
 	if d := difference(want, got); d != "" {
 		e.Errorf("%s: %s", what, d)
 	}
+}
+
+// missing checks that the store has no such entry.
+func (e *env) missing(what string, id journal.ID) {
+	e.Helper()
+	_, err := e.Get(context.Background(), id)
+	e.is(fmt.Sprintf("%s: Get of %s", what, id), err, journal.ErrNoEntry)
 }
 
 // difference returns how got differs from want beyond the precision that a store keeps.
@@ -89,6 +127,80 @@ func differ(name string, want, got reflect.Value) string {
 	return ""
 }
 
+// field is a part of a struct that is stored by itself.
+type field struct {
+	name  string
+	value reflect.Value
+}
+
+// fields returns those of what p points to, down to times, amounts and words.
+func fields(name string, p reflect.Value) []field {
+	v := p.Elem()
+	_, isTime := reflect.TypeAssert[time.Time](v)
+	_, isMoney := reflect.TypeAssert[refund.Money](v)
+	if v.Kind() != reflect.Struct || isTime || isMoney {
+		return []field{{name, v}}
+	}
+	var all []field
+	for i := range v.NumField() {
+		all = append(all, fields(name+"."+v.Type().Field(i).Name, v.Field(i).Addr())...)
+	}
+	return all
+}
+
+// fill gives the field a value, which is another one for every n.
+func (f field) fill(n int) {
+	switch f.value.Interface().(type) {
+	case time.Time:
+		f.value.Set(reflect.ValueOf(noon().AddDate(0, 0, n)))
+	case refund.Money:
+		f.value.Set(reflect.ValueOf(money(int64(1000+n), "KWD")))
+	case refund.Kind:
+		f.value.Set(reflect.ValueOf(refund.ErrUnavailable))
+	case refund.Part:
+		f.value.Set(reflect.ValueOf(refund.PartShipping))
+	case journal.State:
+		f.value.Set(reflect.ValueOf(states()[n%len(states())]))
+	case journal.Step:
+		f.value.Set(reflect.ValueOf(journal.StepSending))
+	case journal.Attention:
+		f.value.Set(reflect.ValueOf(journal.AttentionPaidTwice))
+	default:
+		switch {
+		case f.value.Kind() == reflect.String:
+			f.value.SetString(fmt.Sprintf("%s-%d", f.name, n))
+		case f.value.Kind() == reflect.Bool:
+			f.value.SetBool(true)
+		case f.value.CanInt():
+			f.value.SetInt(int64(n))
+		default:
+			panic("journaltest knows no value for " + f.name)
+		}
+	}
+}
+
+// full has a value in every field.
+func (e *env) full() journal.Entry {
+	var entry journal.Entry
+	for i, f := range fields("Entry", reflect.ValueOf(&entry)) {
+		f.fill(i + 1)
+	}
+	e.n++
+	entry.Key, entry.Order.ID, entry.Version = fmt.Sprintf("key-%d", e.n), fmt.Sprintf("order-%d", e.n), 1
+	return entry
+}
+
+func unfinished() []journal.State {
+	return []journal.State{
+		journal.StateSending, journal.StateUnknown, journal.StateNeedsReview, journal.StateNotFound, journal.StatePending,
+	}
+}
+
+func states() []journal.State {
+	return append(unfinished(), journal.StateNotSent, journal.StateRejected, journal.StateSucceeded, journal.StateFailed,
+		journal.StateCanceled, journal.StateExpired)
+}
+
 // list ranges over Entries.
 func (e *env) list(f journal.Filter) []journal.Entry {
 	e.Helper()
@@ -103,6 +215,9 @@ func (e *env) list(f journal.Filter) []journal.Entry {
 	return found
 }
 
+// all selects every entry of the suite that has Created, by an index.
+func all() journal.Filter { return journal.Filter{From: time.Unix(0, 0)} }
+
 // same checks a listing.
 func (e *env) same(what string, got, want []journal.Entry) {
 	e.Helper()
@@ -116,4 +231,111 @@ func (e *env) same(what string, got, want []journal.Entry) {
 			return
 		}
 	}
+}
+
+func sortEntries(all []journal.Entry) {
+	slices.SortFunc(all, func(a, b journal.Entry) int {
+		return cmp.Or(a.Created.Compare(b.Created), compareIDs(a.ID(), b.ID()))
+	})
+}
+
+func compareIDs(a, b journal.ID) int {
+	return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Key, b.Key))
+}
+
+// read ranges over Events.
+func (e *env) read(f journal.EventFilter) []journal.Event {
+	e.Helper()
+	var found []journal.Event
+	for event, err := range e.Events(context.Background(), f) {
+		if err != nil {
+			e.Errorf("Events of %+v: %v", f, err)
+			return found
+		}
+		found = append(found, event)
+	}
+	return found
+}
+
+// history reads events until there are n, for an event may come into sight a moment after its Write.
+func (e *env) history(f journal.EventFilter, n int) []journal.Event {
+	e.Helper()
+	var found []journal.Event
+	e.eventually(func() bool {
+		found = e.read(f)
+		return len(found) >= n
+	})
+	return found
+}
+
+// told checks the history; cursors are the store's, but there must be one.
+func (e *env) told(what string, f journal.EventFilter, want []journal.Event) []journal.Event {
+	e.Helper()
+	got := e.history(f, len(want))
+	if len(got) != len(want) {
+		e.Errorf("%s: got %d events, expected were %d", what, len(got), len(want))
+		return got
+	}
+	for i := range want {
+		w := want[i]
+		w.Cursor = got[i].Cursor
+		if d := differ("Event", reflect.ValueOf(w), reflect.ValueOf(got[i])); d != "" {
+			e.Errorf("%s: event %d: %s", what, i, d)
+		}
+		if w.Cursor == "" {
+			e.Errorf("%s: event %d has no cursor", what, i)
+		}
+	}
+	return got
+}
+
+// eventually waits until done is.
+func (e *env) eventually(done func() bool) bool {
+	end := time.Now().Add(e.patience)
+	for !done() {
+		if time.Now().After(end) {
+			return false
+		}
+		<-time.After(time.Millisecond)
+	}
+	return true
+}
+
+// now is the store's clock.
+func (e *env) now() time.Time {
+	e.Helper()
+	now, err := e.Now(context.Background())
+	e.is("Now", err, nil)
+	return now
+}
+
+// unblocked does work, which must not be in its own way, and reports whether it has ended.
+func (e *env) unblocked(what string, work func()) bool {
+	e.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(e.patience):
+		e.Errorf("%s blocks", what)
+		return false
+	}
+}
+
+// parallel does work n times at the same moment.
+func parallel(n int, work func(worker int)) {
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			work(i)
+		})
+	}
+	close(start)
+	wg.Wait()
 }

@@ -34,20 +34,19 @@ type testCase struct {
 type env struct {
 	reporter
 	journal.Store
-	patience time.Duration // with what must not block
+	patience time.Duration // with what must not block, and with what may take a moment
 	n        int
 }
 
-// noon is when the suite takes place.
+// noon is when the suite takes place, where the store's clock does not matter.
 func noon() time.Time { return time.Date(2026, 2, 28, 12, 0, 0, 123456000, time.UTC) }
 
-// entry makes a new entry, of an order of its own.
+// entry makes a new entry, of an order of its own, that locks nothing and is never due.
 func (e *env) entry() journal.Entry {
 	e.n++
 	return journal.Entry{
 		Provider: "toy", Key: fmt.Sprintf("key-%d", e.n), Order: orderID(fmt.Sprintf("order-%d", e.n)), Amount: aud(1099),
-		State: journal.StateSending, Version: 1, Lease: noon().Add(time.Hour), Due: noon().Add(time.Hour),
-		FirstSent: noon(), Created: noon(), Updated: noon(),
+		State: journal.StateSending, Version: 1, FirstSent: noon(), Created: noon(), Updated: noon(),
 	}
 }
 
@@ -58,13 +57,23 @@ func (e *env) with(change func(*journal.Entry)) journal.Entry {
 	return entry
 }
 
+// locking makes a new entry that locks the order.
+func (e *env) locking(order string) journal.Entry {
+	return e.with(func(entry *journal.Entry) { entry.Order, entry.OrderLock = orderID(order), true })
+}
+
 // next is what follows on entry.
-func next(entry journal.Entry, state journal.State) journal.Entry {
-	entry.State = state
+func next(entry journal.Entry, change func(*journal.Entry)) journal.Entry {
 	entry.Version++
 	entry.Updated = entry.Updated.Add(time.Second)
-	if !state.Open() {
-		entry.Lease, entry.Due = time.Time{}, time.Time{}
-	}
+	change(&entry)
 	return entry
+}
+
+func lock(entry *journal.Entry)   { entry.OrderLock = true }
+func unlock(entry *journal.Entry) { entry.OrderLock = false }
+
+// note says something else, and nothing more.
+func note(text string) func(*journal.Entry) {
+	return func(entry *journal.Entry) { entry.Note = text }
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -8,117 +9,258 @@ import (
 	"strings"
 
 	"github.com/multirefund/refund-go/refund/journal"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/row"
 )
 
-// pageSize is how many entries are read at a time.
-const pageSize = 500
+const (
+	// pageSize is how many rows are read at a time.
+	pageSize = 500
+	// leastPage is what pages shrink to if many streams are read at a time.
+	leastPage = 20
+)
 
-// openStates is the condition of the index refund_journal_open, to the letter: a database uses a partial index only for a
-// query that has the condition of the index.
-const openStates = "state IN ('" + string(journal.StateSending) + "', '" + string(journal.StateUnknown) + "', '" +
-	string(journal.StateNeedsReview) + "')"
+// The conditions of partial indexes, to the letter: SQLite uses a partial index only for a query that has its condition.
+const (
+	unfinished = "state IN ('sending', 'unknown', 'needs_review', 'not_found', 'pending')"
+	attention  = "attention <> ''"
+)
+
+// unfinishedStates are the states of the index refund_entries_unfinished.
+func unfinishedStates() []journal.State {
+	return []journal.State{
+		journal.StateSending, journal.StateUnknown, journal.StateNeedsReview, journal.StateNotFound, journal.StatePending,
+	}
+}
 
 // Entries implements journal.Store. It reads page by page, so that no connection is held while the caller works.
 func (s *Store) Entries(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error] {
 	return func(yield func(journal.Entry, error) bool) {
-		// Entries without Due come first. They have an index of their own.
-		for _, due := range []bool{false, true} {
-			if !due && !f.DueBy.IsZero() {
-				continue
+		streams, err := s.streams(ctx, &f)
+		if err != nil {
+			yield(journal.Entry{}, err)
+			return
+		}
+		for e, err := range merged(streams) {
+			if !yield(e, wrap("entries", err)) {
+				return
 			}
-			var last *journal.Entry
-			for {
-				page, err := s.page(ctx, &f, due, last)
-				if err != nil {
-					yield(journal.Entry{}, fmt.Errorf("sqlstore: entries: %w", err))
+		}
+	}
+}
+
+// stream is what an index has in order: what a filter selects, or, of the unfinished entries and of those with attention,
+// its part of one account and one state.
+type stream struct {
+	index             string // the condition of the partial index
+	provider, account string
+	state             journal.State
+}
+
+// streams returns the streams whose union is what f selects.
+func (s *Store) streams(ctx context.Context, f *journal.Filter) ([]iter.Seq2[journal.Entry, error], error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, wrap("entries", err)
+	}
+	var streams []stream
+	index := indexOf(f)
+	switch {
+	case index == "":
+		streams = append(streams, stream{})
+	case f.Provider != "":
+		streams = append(streams, stream{index: index, provider: f.Provider, account: f.Account})
+	default:
+		for a, err := range s.accountsWith(ctx, index) {
+			if err != nil {
+				return nil, wrap("entries", err)
+			}
+			streams = append(streams, stream{index: index, provider: a.Provider, account: a.Name})
+		}
+	}
+	if index == unfinished {
+		var byState []stream
+		for _, part := range streams {
+			for _, state := range unfinishedStates() {
+				if part.state = state; slices.Contains(f.States, state) {
+					byState = append(byState, part)
+				}
+			}
+		}
+		streams = byState
+	}
+	all := make([]iter.Seq2[journal.Entry, error], len(streams))
+	for i, part := range streams {
+		all[i] = s.pages(ctx, f, part, max(pageSize/len(streams), leastPage))
+	}
+	return all, nil
+}
+
+// indexOf returns the condition of the partial index that has what f selects, or "".
+func indexOf(f *journal.Filter) string {
+	switch {
+	case f.OrderKey != "":
+		return ""
+	case f.Attention:
+		return attention
+	case len(f.States) > 0 && !slices.ContainsFunc(f.States, func(state journal.State) bool { return !state.Unfinished() }):
+		return unfinished
+	}
+	return ""
+}
+
+// pages reads a stream page by page.
+func (s *Store) pages(ctx context.Context, f *journal.Filter, part stream, size int) iter.Seq2[journal.Entry, error] {
+	return func(yield func(journal.Entry, error) bool) {
+		var last *journal.Entry
+		for {
+			query, args := s.selection(f, part, last, size)
+			var page []journal.Entry
+			if err := s.db.Query(ctx, query, args, into(&page, row.ScanEntry)); err != nil {
+				yield(journal.Entry{}, err)
+				return
+			}
+			for i := range page {
+				if !yield(page[i], nil) {
 					return
 				}
-				for i := range page {
-					if !yield(page[i], nil) {
-						return
-					}
-				}
-				if len(page) < pageSize {
-					break
-				}
-				last = &page[len(page)-1]
 			}
+			if len(page) < size {
+				return
+			}
+			last = &page[len(page)-1]
 		}
 	}
 }
 
-func (s *Store) page(ctx context.Context, f *journal.Filter, due bool, last *journal.Entry) ([]journal.Entry, error) {
-	query, args := s.selection(f, due, last)
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // Entries wraps
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	var page []journal.Entry
-	for rows.Next() {
-		e, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, e)
-	}
-	return page, rows.Err() //nolint:wrapcheck // Entries wraps
+// conditions collects the conditions of a query, and its arguments.
+type conditions struct {
+	where []string
+	args  []any
 }
 
-// selection returns the query for the page after last, of the entries with Due or of those without.
-func (s *Store) selection(f *journal.Filter, due bool, last *journal.Entry) (query string, args []any) {
-	var where []string
-	and := func(condition string, values ...any) {
-		where = append(where, condition)
-		args = append(args, values...)
+// and adds a condition, in which each question mark is one of values.
+func (c *conditions) and(condition string, values ...any) {
+	for _, v := range values {
+		c.args = append(c.args, v)
+		condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(c.args)), 1)
 	}
+	c.where = append(c.where, condition)
+}
+
+func (c *conditions) String() string {
+	if len(c.where) == 0 {
+		return "true"
+	}
+	return strings.Join(c.where, " AND ")
+}
+
+// selection returns the query for the page of a stream after last.
+func (s *Store) selection(f *journal.Filter, part stream, last *journal.Entry, size int) (query string, args []any) {
+	var c conditions
 	order := "created, provider, account, key"
-	open := len(f.States) > 0 && !slices.ContainsFunc(f.States, func(state journal.State) bool { return !state.Open() })
 	switch {
-	case due:
-		order = "due, " + order
-		and("due IS NOT NULL")
-	case open:
-		// Not "due IS NULL": SQLite would then walk all finished entries in the order wanted, instead of sorting the few
-		// open ones.
-		and("NOT (due IS NOT NULL)")
-	default:
-		and("due IS NULL")
-	}
-	if open {
-		and(openStates)
-	}
-	if !f.DueBy.IsZero() {
-		and("due <= ?", s.dialect.Time(f.DueBy))
+	case part.index != "":
+		order = "created, key"
+		c.and(part.index)
+		c.and("provider = ? AND account = ?", part.provider, part.account)
+	case f.OrderKey != "":
+		c.and("provider = ? AND account = ? AND order_key = ?", f.Provider, f.Account, f.OrderKey)
+	case f.Provider != "":
+		// Not as above: SQLite would then look the account up in another index, and read and sort all of it for each page.
+		c.and("NOT (provider <> ? OR account <> ?)", f.Provider, f.Account)
 	}
 	switch {
-	case f.Provider == "":
-	case open || f.OrderKey != "":
-		and("provider = ? AND account = ?", f.Provider, f.Account)
-	default:
-		// Not as above: SQLite would then look the account up in the primary key, and read and sort all of it for each page.
-		and("NOT (provider <> ? OR account <> ?)", f.Provider, f.Account)
-	}
-	if f.OrderKey != "" {
-		and("order_key = ?", f.OrderKey)
-	}
-	if len(f.States) > 0 {
+	case part.state != "":
+		c.and("state = ?", string(part.state))
+	case len(f.States) > 0:
 		states := make([]any, len(f.States))
 		for i, state := range f.States {
 			states[i] = string(state)
 		}
-		and("state IN ("+strings.Repeat("?, ", len(states)-1)+"?)", states...)
+		c.and("state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
+	}
+	if f.Attention && part.index != attention {
+		c.and(attention)
+	}
+	if !f.From.IsZero() && last == nil {
+		c.and("created >= ?", s.db.Time(f.From))
 	}
 	if !f.Before.IsZero() {
-		and("created < ?", s.dialect.Time(f.Before))
+		c.and("created < ?", s.db.Time(f.Before))
 	}
-	if last != nil {
-		after := []any{s.dialect.Time(last.Created), last.Provider, last.Account, last.Key}
-		if due {
-			after = append([]any{s.dialect.Time(last.Due)}, after...)
+	switch {
+	case last != nil && part.index != "":
+		c.and("(created, key) > (?, ?)", s.db.Time(last.Created), last.Key)
+	case last != nil:
+		c.and("(created, provider, account, key) > (?, ?, ?, ?)", s.db.Time(last.Created), last.Provider, last.Account, last.Key)
+	}
+	return fmt.Sprintf("SELECT %s FROM refund_entries WHERE %s ORDER BY %s LIMIT %d", row.Entry, &c, order, size), c.args
+}
+
+// merged returns what the streams have, in order. An entry that has moved from one to another meanwhile comes once.
+func merged(streams []iter.Seq2[journal.Entry, error]) iter.Seq2[journal.Entry, error] {
+	if len(streams) == 1 {
+		return streams[0]
+	}
+	return func(yield func(journal.Entry, error) bool) {
+		type head struct {
+			entry journal.Entry
+			next  func() (journal.Entry, error, bool)
 		}
-		and("("+order+") > ("+placeholders(order)+")", after...)
+		var heads []head
+		for _, stream := range streams {
+			next, stop := iter.Pull2(stream)
+			defer stop()
+			heads = append(heads, head{next: next})
+		}
+		// advance reads the next entry of the stream at i, and reports whether to go on.
+		advance := func(i int) (more, ok bool) {
+			e, err, more := heads[i].next()
+			if err != nil {
+				yield(journal.Entry{}, err)
+				return false, false
+			}
+			heads[i].entry = e
+			return more, true
+		}
+		for i := 0; i < len(heads); {
+			switch more, ok := advance(i); {
+			case !ok:
+				return
+			case more:
+				i++
+			default:
+				heads = slices.Delete(heads, i, i+1)
+			}
+		}
+		var last journal.ID
+		for len(heads) > 0 {
+			first := 0
+			for i := range heads {
+				if compare(&heads[i].entry, &heads[first].entry) < 0 {
+					first = i
+				}
+			}
+			e := heads[first].entry
+			if e.ID() != last && !yield(e, nil) {
+				return
+			}
+			last = e.ID()
+			switch more, ok := advance(first); {
+			case !ok:
+				return
+			case !more:
+				heads = slices.Delete(heads, first, first+1)
+			}
+		}
 	}
-	return s.dialect.Bind(fmt.Sprintf("SELECT %s FROM refund_journal WHERE %s ORDER BY %s LIMIT %d",
-		allColumns, strings.Join(where, " AND "), order, pageSize)), args
+}
+
+// compare says which entry comes first.
+func compare(a, b *journal.Entry) int {
+	return cmp.Or(
+		a.Created.Compare(b.Created), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Key, b.Key),
+	)
 }

@@ -1,27 +1,24 @@
 package sqlstore
 
 import (
-	"database/sql"
+	"context"
 
-	"github.com/multirefund/refund-go/refund/journal"
 	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/dialect"
 )
 
 // What the tests need to see. They are in package sqlstore_test, because they import packages postgres and sqlite.
 
-const SchemaVersion = schemaVersion
+// Record calls f with every query with which s reads from now on.
+func (s *Store) Record(f func(query string, args []any)) { s.db = recorder{s.db, f} }
 
-// DB returns the database that the Store writes to.
-func (s *Store) DB() *sql.DB { return s.write }
+func (s *Store) SchemaVersion() int { return len(s.db.Dialect().Migrations) }
 
-func (s *Store) Dialect() dialect.Dialect { return s.dialect }
-
-func (s *Store) Selection(f *journal.Filter, due bool, last *journal.Entry) (query string, args []any) {
-	return s.selection(f, due, last)
+type recorder struct {
+	dialect.Database
+	record func(query string, args []any)
 }
 
-func (s *Store) GetQuery() string { return s.get.text }
-
-func (s *Store) UpdateQuery(e *journal.Entry) (query string, args []any) {
-	return s.update.text, append(s.changingValues(e), e.Provider, e.Account, e.Key, e.Version)
+func (r recorder) Query(ctx context.Context, query string, args []any, each func(scan func(dest ...any) error) error) error {
+	r.record(query, args)
+	return r.Database.Query(ctx, query, args, each)
 }

@@ -30,27 +30,21 @@ func TestMain(m *testing.M) {
 // databases are what every test runs on.
 var databases = []database{
 	{
-		"PostgreSQL",
+		"PostgreSQL", "pgx",
 		func(tb testing.TB) string { return cluster.DSN(tb) },
 		postgres.Open,
 	},
 	{
-		"SQLite",
+		"SQLite", "sqlite",
 		func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "journal.db") },
 		sqlite.Open,
 	},
 }
 
 type database struct {
-	name string
-	dsn  func(testing.TB) string // makes a new database
-	open func(ctx context.Context, dsn string) (*sqlstore.Store, error)
-}
-
-// store opens a new, migrated store.
-func (d database) store(tb testing.TB) *sqlstore.Store {
-	tb.Helper()
-	return d.reopen(tb, d.dsn(tb))
+	name, driver string
+	dsn          func(testing.TB) string // makes a new database
+	open         func(ctx context.Context, dsn string) (*sqlstore.Store, error)
 }
 
 // reopen opens a migrated store on a database that may have one already.
@@ -63,8 +57,28 @@ func (d database) reopen(tb testing.TB, dsn string) *sqlstore.Store {
 	return s
 }
 
+// raw opens the database without a store.
+func (d database) raw(tb testing.TB, dsn string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open(d.driver, dsn)
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(1) // so that what is set for a session stays
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
+	if d.driver == "sqlite" {
+		execute(tb, db, "PRAGMA busy_timeout = 10000")
+	}
+	return db
+}
+
 func execute(tb testing.TB, db *sql.DB, statement string, args ...any) {
 	tb.Helper()
 	_, err := db.ExecContext(tb.Context(), statement, args...)
 	require.NoError(tb, err, statement)
+}
+
+func number(tb testing.TB, db *sql.DB, query string) int {
+	tb.Helper()
+	var n int
+	require.NoError(tb, db.QueryRowContext(tb.Context(), query).Scan(&n), query)
+	return n
 }

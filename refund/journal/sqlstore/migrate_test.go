@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"os"
 	"sync"
 	"testing"
 
@@ -8,20 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multirefund/refund-go/refund/journal"
-	"github.com/multirefund/refund-go/refund/journal/sqlstore"
 )
 
 // Many processes start at once on a database that nobody has used before.
 func TestMigrateConcurrently(t *testing.T) {
-	for _, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
-			dsn := database.dsn(t)
-			const processes = 8
-			errs := make([]error, processes)
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			dsn := d.dsn(t)
+			errs := make([]error, 8)
 			var wg sync.WaitGroup
-			for i := range processes {
+			for i := range errs {
 				wg.Go(func() {
-					s, err := database.open(t.Context(), dsn)
+					s, err := d.open(t.Context(), dsn)
 					if err == nil {
 						err = s.Migrate(t.Context())
 						assert.NoError(t, s.Migrate(t.Context()), "twice")
@@ -34,53 +33,61 @@ func TestMigrateConcurrently(t *testing.T) {
 			for _, err := range errs {
 				require.NoError(t, err)
 			}
-			s := database.reopen(t, dsn)
-			var rows, version int
-			require.NoError(t, s.DB().QueryRowContext(t.Context(), "SELECT count(*), max(version) FROM refund_journal_schema").Scan(&rows, &version))
-			assert.Equal(t, 1, rows)
-			assert.Equal(t, sqlstore.SchemaVersion, version)
+			s, db := d.reopen(t, dsn), d.raw(t, dsn)
+			assert.Equal(t, s.SchemaVersion(), number(t, db, "SELECT count(*) FROM refund_schema"))
+			assert.Equal(t, s.SchemaVersion(), number(t, db, "SELECT max(version) FROM refund_schema"))
 		})
 	}
 }
 
-func TestMigrateKeepsEntries(t *testing.T) {
-	for _, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
-			dsn := database.dsn(t)
-			s := database.reopen(t, dsn)
-			require.NoError(t, s.Insert(t.Context(), journal.Entry{Provider: "toy", Key: "k", State: journal.StateSending, Version: 1}))
-			execute(t, s.DB(), "DELETE FROM refund_journal_schema") // as if the file had been applied half by hand
-			again := database.reopen(t, dsn)
-			_, err := again.Get(t.Context(), journal.ID{Provider: "toy", Key: "k"})
+// Who has applied the files by hand, in part or in whole, may call Migrate all the same.
+func TestMigrateAfterTheFiles(t *testing.T) {
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			dsn := d.dsn(t)
+			script, err := os.ReadFile(map[string]string{"pgx": "postgres", "sqlite": "sqlite"}[d.driver] + "/schema/0001.sql")
 			require.NoError(t, err)
+			db := d.raw(t, dsn)
+			execute(t, db, string(script))
+			s := d.reopen(t, dsn)
+			write(t, s, begun("k", "o"))
+			execute(t, db, "DELETE FROM refund_schema")
+			execute(t, db, "DROP INDEX refund_entries_created")
+			_, err = d.reopen(t, dsn).Get(t.Context(), journal.ID{Provider: "toy", Account: "au", Key: "k"})
+			require.NoError(t, err)
+			execute(t, db, "DROP INDEX refund_entries_created") // it was made
 		})
 	}
 }
 
 func TestMigrateRefusesANewerSchema(t *testing.T) {
-	for _, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
-			s := database.store(t)
-			execute(t, s.DB(), "INSERT INTO refund_journal_schema (version) VALUES (99)")
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			dsn := d.dsn(t)
+			s, db := d.reopen(t, dsn), d.raw(t, dsn)
+			execute(t, db, "INSERT INTO refund_schema (version) VALUES (99)")
 			require.ErrorContains(t, s.Migrate(t.Context()), "99")
 			// The failed migration has left its transaction and its lock.
-			execute(t, s.DB(), "DELETE FROM refund_journal_schema WHERE version = 99")
+			execute(t, db, "DELETE FROM refund_schema WHERE version = 99")
 			require.NoError(t, s.Migrate(t.Context()))
+			require.NoError(t, s.AddAccount(t.Context(), journal.Account{Provider: "toy"}, true))
 		})
 	}
 }
 
 func TestNotMigrated(t *testing.T) {
-	for _, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
-			dsn := database.dsn(t)
-			s, err := database.open(t.Context(), dsn)
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			s, err := d.open(t.Context(), d.dsn(t))
 			require.NoError(t, err)
 			defer func() { require.NoError(t, s.Close()) }()
-			e := journal.Entry{Provider: "toy", Key: "k", State: journal.StateSending, Version: 1}
-			require.Error(t, s.Insert(t.Context(), e))
+			_, err = s.Write(t.Context(), []journal.Change{begun("k", "o")})
+			require.Error(t, err)
+			_, err = s.Write(t.Context(), []journal.Change{begun("k", "o"), begun("l", "p")})
+			require.Error(t, err)
 			require.NoError(t, s.Migrate(t.Context()))
-			require.NoError(t, s.Insert(t.Context(), e)) // the same store goes on
+			write(t, s, begun("k", "o")) // the same store goes on
+			write(t, s, begun("l", "p"), begun("m", "q"))
 		})
 	}
 }

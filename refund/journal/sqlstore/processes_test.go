@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -19,7 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
 )
 
@@ -28,15 +25,12 @@ var sameKeyRounds = flag.Int("same-key-rounds", 10_000/slowness, "rounds of Test
 // roleVariable makes this test binary a process of a test, and says of which database.
 const roleVariable = "SQLSTORE_TEST_ROLE"
 
-// answer is what a process says about a key.
+// answer is what a process says about a key: what it was told, and who it was told has the key.
 type answer struct {
-	Key, ID string
-	Error   string
-	// InFlight: the error is ErrInFlight, and says so to whoever looks at its outcome.
-	InFlight bool
+	Key, Error, Owner string
 }
 
-// play is the process: it refunds every key that it reads, at once, and answers when it knows.
+// play is the process: it begins and ends a refund of every key that it reads, at once, and answers when it knows.
 func play(role string) int {
 	ctx := context.Background()
 	of := slices.IndexFunc(databases, func(d database) bool { return d.name == role })
@@ -46,25 +40,25 @@ func play(role string) int {
 		return 1
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	client, err := journal.New(store, journal.Options{}).Wrap(&remote{url: os.Args[len(os.Args)-1], client: &http.Client{}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	owner := os.Args[len(os.Args)-1]
 	out := json.NewEncoder(os.Stdout)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		key := in.Text()
 		wg.Go(func() {
-			a := answer{Key: key}
-			got, err := client.Refund(ctx, refund.Request{
-				IdempotencyKey: key, Order: refund.Order{ID: "order-" + key}, Amount: refund.MustParseMoney("10.99", "AUD"),
-			})
+			a := answer{Key: key, Owner: owner}
+			c := begun(key, "order-"+key)
+			c.Entry.Owner = owner
+			results, err := store.Write(ctx, []journal.Change{c})
+			if err == nil && results[0].Err == nil {
+				results, err = store.Write(ctx, []journal.Change{ended(c.Entry)})
+			}
+			if err == nil && results[0].Err != nil {
+				err, a.Owner = results[0].Err, results[0].Entry.Owner
+			}
 			if err != nil {
-				a.Error, a.InFlight = err.Error(), errors.Is(err, refund.ErrInFlight) && refund.OutcomeOf(err) == refund.OutcomeUnknown
-			} else {
-				a.ID = got.ID
+				a.Error = err.Error()
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -77,66 +71,20 @@ func play(role string) int {
 	return 0
 }
 
-// remote is a Refunder whose provider is another process.
-type remote struct {
-	url    string
-	client *http.Client
-}
-
-func (r *remote) Capabilities() refund.Capabilities {
-	return refund.Capabilities{Provider: "remote", ResolvedBy: refund.ResolvedByPerson}
-}
-
-func (r *remote) Refund(ctx context.Context, req refund.Request) (*refund.Refund, error) {
-	fail := func(err error) (*refund.Refund, error) {
-		return nil, &refund.Error{Provider: "remote", Op: "refund", IdempotencyKey: req.IdempotencyKey, Err: err}
-	}
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/"+req.IdempotencyKey, nil)
-	if err != nil {
-		return fail(err)
-	}
-	resp, err := r.client.Do(post)
-	if err != nil {
-		return fail(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	id, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return fail(errors.Join(errors.New(resp.Status), err))
-	}
-	return &refund.Refund{
-		ID: string(id), IdempotencyKey: req.IdempotencyKey, Provider: "remote", Order: req.Order, Amount: req.Amount, Status: refund.StatusSucceeded,
-	}, nil
-}
-
-// Two processes are asked for the same refund at the same moment, again and again. One call reaches the provider; both
-// return its refund, or one says that it is in flight.
+// Two processes begin the same refund at the same moment, again and again. One does, and the other is told who.
 func TestSameKeyAtTheSameMoment(t *testing.T) {
 	const lanes = 8 // rounds at a time
-	for i, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
+	for i, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
 			total := *sameKeyRounds / (1 + 4*i)
-			dsn := database.dsn(t)
-			store := database.reopen(t, dsn)
-			var mu sync.Mutex
-			calls := map[string]int{}
-			n := 0
-			provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				n++
-				calls[r.URL.Path[1:]]++
-				_, err := fmt.Fprintf(w, "refund-%d", n)
-				assert.NoError(t, err)
-			}))
-			defer provider.Close()
-			processes := []*process{
-				startProcess(t, database.name, dsn, provider.URL), startProcess(t, database.name, dsn, provider.URL),
-			}
+			dsn := d.dsn(t)
+			store := d.reopen(t, dsn)
+			processes := []*process{startProcess(t, d.name, dsn, "first"), startProcess(t, d.name, dsn, "second")}
 
 			rounds := make(chan int)
 			var wg sync.WaitGroup
-			var same, inFlight int
+			var mu sync.Mutex
+			won := map[string]int{}
 			for range lanes {
 				wg.Go(func() {
 					for i := range rounds {
@@ -149,17 +97,13 @@ func TestSameKeyAtTheSameMoment(t *testing.T) {
 							}
 						}
 						a, b := <-answers[0], <-answers[1]
-						if a.ID == "" {
+						if a.Error != "" {
 							a, b = b, a
 						}
+						assert.Empty(t, a.Error, "nobody has begun %s", key)
+						assert.Equal(t, answer{key, journal.ErrKeyExists.Error(), a.Owner}, b)
 						mu.Lock()
-						switch {
-						case assert.NotEmpty(t, a.ID, "%+v %+v", a, b) && a.ID == b.ID:
-							same++
-						case assert.True(t, b.InFlight, "%+v %+v", a, b):
-							inFlight++
-						}
-						assert.Equal(t, 1, calls[key], "calls that reached the provider")
+						won[a.Owner]++
 						mu.Unlock()
 					}
 				})
@@ -175,16 +119,23 @@ func TestSameKeyAtTheSameMoment(t *testing.T) {
 			for _, p := range processes {
 				require.NoError(t, p.stop())
 			}
-			t.Logf("%d rounds: %d times the same answer, %d times one in flight", total, same, inFlight)
+			t.Logf("%d rounds: %v", total, won)
 
 			entries := 0
-			for e, err := range store.Entries(t.Context(), journal.Filter{}) {
+			for e, err := range store.Entries(t.Context(), journal.Filter{From: noon}) {
 				require.NoError(t, err)
 				require.Equal(t, journal.StateSucceeded, e.State, e.Key)
 				entries++
 			}
 			assert.Equal(t, total, entries)
-			assert.Equal(t, total, n, "calls that reached the provider")
+			history := map[string][]int64{}
+			for _, e := range events(t, store, journal.EventFilter{}) {
+				history[e.Key] = append(history[e.Key], e.Version)
+			}
+			require.Len(t, history, total)
+			for key, versions := range history {
+				require.Equal(t, []int64{1, 2}, versions, key)
+			}
 		})
 	}
 }

@@ -7,8 +7,10 @@
 //	j := journal.New(store, journal.Options{})
 //
 // The file must be on a local disk. Within a process, goroutines queue for the one connection that writes, and a few
-// connections read. A process waits up to 30 seconds for another one to finish writing. Use package postgres for more than
-// a few writing processes, or for more than one machine.
+// connections read. A process waits up to 30 seconds for another one to finish writing, or until the caller's context ends.
+// Use package postgres for more than a few writing processes, or for more than one machine.
+//
+// The store's clock is the machine's.
 //
 // Package sqlstore describes what is stored.
 package sqlite

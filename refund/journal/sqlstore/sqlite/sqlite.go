@@ -3,7 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	_ "embed"
+	"database/sql/driver"
+	"embed"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,11 +17,11 @@ import (
 	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/dialect"
 )
 
-//go:embed schema.sql
-var schema string
+//go:embed schema/*.sql
+var schema embed.FS
 
 const (
-	// readers is how many connections a Store from Open reads with.
+	// readers is how many connections a Store reads with.
 	readers = 4
 	// busyTimeout is how long a process waits for another one to finish writing.
 	busyTimeout = 30 * time.Second
@@ -37,56 +38,47 @@ const (
 // not be on a network file system. Every commit is flushed to the disk: WAL, synchronous = FULL. Call Migrate before
 // anything else.
 func Open(ctx context.Context, path string) (*sqlstore.Store, error) {
-	write, read, err := open(ctx, path)
+	d, err := open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	return sqlstore.New(newDialect(), write, read, true), nil
+	return sqlstore.New(d), nil
 }
 
-// New makes a Store on an open database, which Close leaves open: for programs that keep the journal with tables of their
-// own. Set what Open sets on every connection: PRAGMA journal_mode = WAL, synchronous = FULL and a busy_timeout. The
-// driver's errors must have the method Code, as those of modernc.org/sqlite have. New does no I/O.
-func New(db *sql.DB) *sqlstore.Store { return sqlstore.New(newDialect(), db, db, false) }
-
-func newDialect() dialect.Dialect {
-	return dialect.Dialect{
-		Schema:     schema,
-		Bind:       func(query string) string { return query },
-		Time:       func(t time.Time) any { return t.UnixMicro() },
-		Duplicate:  func(err error) bool { return code(err) == constraintUnique },
-		Begin:      "BEGIN IMMEDIATE",
-		Durability: "PRAGMA synchronous",
-		Lossy:      []string{"0", "1"}, // OFF and NORMAL
-	}
+// database is a dialect.Database.
+type database struct {
+	write *sql.DB // has one connection
+	read  *sql.DB
+	stmts *statements // of the connection that writes
 }
 
 // open opens the file twice. SQLite has one writer at a time: within a process writers queue for one connection, in order
 // and with their contexts, and only processes poll for one another.
-func open(ctx context.Context, path string) (write, read *sql.DB, err error) {
+func open(ctx context.Context, path string) (*database, error) {
 	if path == "" || path == ":memory:" {
-		return nil, nil, errors.New("sqlstore: SQLite needs a file; journal.NewMemory keeps entries in memory")
+		return nil, errors.New("sqlstore: SQLite needs a file; journal.NewMemory keeps entries in memory")
 	}
-	path, err = filepath.Abs(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sqlstore: %w", err)
+		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
-	write, err = connect(path, 1)
+	write, err := connect(path, 1, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := useWAL(ctx, write); err != nil {
-		return nil, nil, errors.Join(err, write.Close())
+		return nil, errors.Join(err, write.Close())
 	}
-	read, err = connect(path, readers, "query_only(1)")
+	read, err := connect(path, readers, busyTimeout, "query_only(1)")
 	if err != nil {
-		return nil, nil, errors.Join(err, write.Close())
+		return nil, errors.Join(err, write.Close())
 	}
-	return write, read, nil
+	return &database{write, read, newStatements()}, nil
 }
 
-func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
-	pragmas = append(pragmas, fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "synchronous(FULL)")
+func connect(path string, connections int, busy time.Duration, pragmas ...string) (*sql.DB, error) {
+	pragmas = append(pragmas, fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()), "synchronous(FULL)",
+		"fullfsync(1)", "checkpoint_fullfsync(1)") // on a Mac nothing less reaches the disk
 	query := url.Values{"_pragma": pragmas}
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
@@ -98,26 +90,35 @@ func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// useWAL sets the journal mode, which the file keeps. It polls: SQLite does not wait for the lock that this takes if the
-// file is new and another process does the same.
+// useWAL sets the journal mode, which the file keeps.
 func useWAL(ctx context.Context, db *sql.DB) error {
-	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
-	defer cancel()
-	for {
+	return patiently(ctx, func() error {
 		var mode string
 		err := db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
 		switch {
-		case err == nil && mode != "wal":
-			return fmt.Errorf("sqlstore: SQLite cannot use WAL for this file, but %s", mode)
-		case err == nil:
-			return nil
-		case code(err)&primaryCode != codeBusy:
+		case err != nil:
 			return fmt.Errorf("sqlstore: %w", err)
+		case mode != "wal":
+			return fmt.Errorf("sqlstore: SQLite cannot use WAL for this file, but %s", mode)
+		}
+		return nil
+	})
+}
+
+// patiently calls do again while another process writes. SQLite could wait by itself, but not for everything, and without
+// looking at the context.
+func patiently(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := do()
+		if code(err)&primaryCode != codeBusy {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("sqlstore: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(10 * time.Millisecond):
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(pause):
 		}
 	}
 }
@@ -129,4 +130,133 @@ func code(err error) int {
 		return coded.Code()
 	}
 	return 0
+}
+
+func (*database) Dialect() dialect.Dialect {
+	return dialect.Dialect{Migrations: migrations(), EventOrder: "id"}
+}
+
+func migrations() []string {
+	files, err := schema.ReadDir("schema")
+	scripts := make([]string, len(files))
+	for i, file := range files {
+		var script []byte
+		script, err = schema.ReadFile("schema/" + file.Name())
+		scripts[i] = string(script)
+	}
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	return scripts
+}
+
+func (*database) Writers() int { return 1 }
+
+func (*database) Time(t time.Time) any { return t.UnixMicro() }
+
+func (*database) Duplicate(err error) bool { return code(err) == constraintUnique }
+
+// Close waits for what is being written.
+func (d *database) Close() error {
+	var err error
+	if conn, connErr := d.write.Conn(context.Background()); connErr == nil { // otherwise it is closed already
+		err = errors.Join(d.raw(conn, (*statements).close), conn.Close())
+	}
+	return errors.Join(err, d.write.Close(), d.read.Close())
+}
+
+// Now is the machine's time: all processes that have the file are on it.
+func (*database) Now(ctx context.Context) (time.Time, error) { return time.Now().UTC(), ctx.Err() }
+
+func (d *database) Query(ctx context.Context, query string, args []any, each func(scan func(dest ...any) error) error) error {
+	rows, err := d.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return read(rows, each)
+}
+
+// read calls each with every row, and closes rows.
+func read(rows *sql.Rows, each func(scan func(dest ...any) error) error) error {
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Durable implements dialect.Database. Without WAL a power cut can bring a journal file back, and undo its commit.
+func (d *database) Durable(ctx context.Context) error {
+	var mode string
+	var synchronous int
+	err := errors.Join(
+		d.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode),
+		d.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous),
+	)
+	if err == nil && (mode != "wal" || synchronous < 2) { // 2 is FULL
+		err = fmt.Errorf("journal_mode is %s and synchronous %d: a power cut could undo commits", mode, synchronous)
+	}
+	return err
+}
+
+func (d *database) Exclusively(ctx context.Context, work func(tx dialect.Tx) error) error {
+	return d.exclusively(ctx, func(conn *sql.Conn) error { return work(transaction{conn}) })
+}
+
+// exclusively runs work in a transaction that has the file's write lock from its beginning. sql.Tx cannot begin like that.
+func (d *database) exclusively(ctx context.Context, work func(conn *sql.Conn) error) (err error) {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := conn.Close(); err == nil && !errors.Is(closeErr, sql.ErrConnDone) {
+			err = closeErr
+		}
+	}()
+	exec := func(query string) func() error { //nolint:contextcheck // see statements
+		return func() error {
+			return d.raw(conn, func(s *statements) error {
+				_, err := s.exec(query)
+				return err
+			})
+		}
+	}
+	if err := patiently(ctx, exec("BEGIN IMMEDIATE")); err != nil {
+		return err
+	}
+	err = work(conn)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = exec("COMMIT")()
+	}
+	if err == nil {
+		return nil
+	}
+	if rollbackErr := exec("ROLLBACK")(); rollbackErr != nil {
+		// The pool must not hand out a connection that is in the middle of a transaction.
+		err = errors.Join(err, d.stmts.close())
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it says what it was told
+	}
+	return err
+}
+
+// transaction is a dialect.Tx.
+type transaction struct{ conn *sql.Conn }
+
+func (t transaction) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	result, err := t.conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t transaction) Int(ctx context.Context, query string) (n int, err error) {
+	err = t.conn.QueryRowContext(ctx, query).Scan(&n)
+	return n, err
 }
