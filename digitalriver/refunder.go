@@ -49,8 +49,8 @@ func (c *Client) Capabilities() refund.Capabilities {
 }
 
 // Refund implements refund.Refunder. Order.ID is Digital River's order id. With Config.NoLookup an Order.InvoiceID refunds an
-// invoice; an Order.ID beside it is not sent, but whatever names another order is not that refund. Line is the id of an item. Reason has at most 64 characters, Metadata at most 19 pairs; longer
-// ones are refused, not cut.
+// invoice; an Order.ID beside it is not sent, but whatever names another order is not that refund. Line is the id of an item.
+// Reason has at most 64 characters, Metadata at most 19 pairs; longer ones are refused, not cut.
 //
 // It first looks for a refund with the key, and returns the one it finds, a failed one too. The refund that it makes is
 // pending, or needs action.

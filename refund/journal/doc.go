@@ -106,7 +106,8 @@
 // minute earlier, or a quarter of a shorter lease. Leases and ages go by the store's clock, which is one for all machines, run
 // on between readings by the monotonic one; the clocks of the machines may differ. If the store's clock, the machine's and the
 // monotonic one advance differently by more than half a minute, then one was set, or the machine was stopped: for one lease
-// nothing is claimed and no absence counts, and it is logged. A process that was stopped past its lease and goes on just as it
+// nothing is claimed and no absence counts, and it is logged. A store whose clock is set back by hours makes what was sent
+// before look younger than it is, also where the age of a key decides (Capabilities.KeyLife): do not set it back. A process that was stopped past its lease and goes on just as it
 // hands its request to the network is beyond what anybody can prevent; what it pays is recorded, or found.
 //
 // # Stores

@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -160,8 +161,11 @@ func (m *memory) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, err
 	return func(yield func(Event, error) bool) {
 		var found []Event
 		err := m.do(ctx, func() error {
-			after, _ := strconv.Atoi(f.After) //nolint:errcheck // "" is the beginning
-			for _, event := range m.events[min(after, len(m.events)):] {
+			after, err := strconv.Atoi(cmp.Or(f.After, "0"))
+			if err != nil || after < 0 || after > len(m.events) {
+				return fmt.Errorf("journal: there is no cursor %q", f.After)
+			}
+			for _, event := range m.events[after:] {
 				if f.ID == (ID{}) || f.ID == event.ID() {
 					found = append(found, event)
 				}

@@ -140,7 +140,7 @@ func (e *Event) ID() ID { return ID{e.Provider, e.Account, e.Key} }
 // EventFilter selects events. Zero fields select all.
 type EventFilter struct {
 	ID    ID     // the history of one entry; the zero ID selects all
-	After string // a Cursor: only what comes after it
+	After string // a Cursor: only what comes after it. Any other text is an error.
 }
 
 // Stats is the unfinished work of all accounts. Only what there is is listed, by Provider, Account and State.
