@@ -54,8 +54,12 @@ func (s Secret) MarshalText() ([]byte, error) {
 	return nil, errors.New("refund: a Secret cannot be marshalled")
 }
 
-// UnmarshalText reads a credential, so that a Secret can be a field of your own configuration file.
+// UnmarshalText reads a credential, so that a Secret can be a field of your own configuration file. What a Secret prints as is
+// refused: somebody has written a redacted configuration back.
 func (s *Secret) UnmarshalText(text []byte) error {
+	if string(text) == redacted {
+		return errors.New("refund: the secret is only what a Secret prints as; the credential itself is lost")
+	}
 	*s = NewSecret(string(text))
 	return nil
 }

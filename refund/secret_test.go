@@ -202,6 +202,8 @@ func TestSecretUnmarshal(t *testing.T) {
 	require.NoError(t, cfg.Key.UnmarshalText(text))
 	copy(text, "XXXXX")
 	assert.Equal(t, "first", cfg.Key.Reveal(), "the caller's buffer is not kept")
+	require.Error(t, cfg.Key.UnmarshalText([]byte(cfg.Key.String())), "a redacted configuration was written back")
+	assert.Equal(t, "first", cfg.Key.Reveal())
 	require.NoError(t, cfg.Key.UnmarshalText(nil))
 	assert.True(t, cfg.Key.IsZero())
 

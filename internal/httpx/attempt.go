@@ -18,12 +18,6 @@ import (
 	"github.com/multirefund/refund-go/refund"
 )
 
-// jsonType is shared by all requests; nobody writes to it.
-var (
-	jsonType = []string{"application/json"}                  //nolint:gochecknoglobals // read-only
-	formType = []string{"application/x-www-form-urlencoded"} //nolint:gochecknoglobals // read-only
-)
-
 var (
 	errTooLarge   = errors.New("the response is larger than allowed")
 	errNoResponse = errors.New("the transport returned neither a response nor an error")

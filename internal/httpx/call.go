@@ -42,12 +42,12 @@ type Call struct {
 func (call *Call) repeatable() bool { return call.Effect != Pays }
 
 // body is what the call sends, and its type.
-func (call *Call) body() ([]byte, []string, error) {
+func (call *Call) body() (body []byte, contentType string, err error) {
 	if call.Body == nil {
-		return []byte(call.Form.Encode()), formType, nil
+		return []byte(call.Form.Encode()), "application/x-www-form-urlencoded", nil
 	}
-	body, err := json.Marshal(call.Body)
-	return body, jsonType, err //nolint:wrapcheck // wrapped once, in Do
+	body, err = json.Marshal(call.Body)
+	return body, "application/json", err //nolint:wrapcheck // wrapped once, in Do
 }
 
 // Result is a response that Config.Classify took for a success.
@@ -85,6 +85,10 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	}
 	maps.Copy(req.Header, c.private().header)
 	maps.Copy(req.Header, call.Header)
+	req.Header = req.Header.Clone() // the values are all requests', and a middleware may write to them
+	if call.Effect == Harmless && call.Method == http.MethodGet {
+		req.Header["Cache-Control"] = []string{"no-cache"} // somebody may pay because of what a cache says
+	}
 	if c.cfg.Authorize != nil {
 		if err := c.cfg.Authorize(ctx, req.Header); err != nil {
 			return nil, x.unauthorized(err)
@@ -100,7 +104,7 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	}
 	retryable := &retryablehttp.Request{Request: req}
 	if len(body) > 0 {
-		req.Header["Content-Type"] = contentType
+		req.Header["Content-Type"] = []string{contentType}
 		if err := retryable.SetBody(body); err != nil {
 			return nil, x.notSent(refund.ErrInvalidRequest, "", err, "the request could not be built")
 		}

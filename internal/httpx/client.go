@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -183,12 +185,33 @@ func checkBaseURL(base string) (clean, problem string) {
 		return "", "is not a URL; write it like https://host or https://host/path"
 	case u.User != nil || strings.ContainsAny(base, "?#"): // an empty one too: it would swallow the path
 		return "", "has credentials, a query or a fragment; only scheme, host and path are allowed"
+	case !plainHost(u.Hostname()):
+		return "", "has a host with other characters than letters, digits, hyphens, underscores and dots; write an international name in its ASCII form"
+	case !validPort(u.Port()):
+		return "", "has a port that is not between 1 and 65535"
+	case slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }):
+		return "", "has a dot segment in its path"
 	case u.Scheme == "https":
 	case u.Scheme == "http" && loopback(u.Hostname()):
 	default:
 		return "", "must be https; http is allowed on a loopback host only"
 	}
 	return strings.TrimRight(base, "/"), ""
+}
+
+// plainHost reports whether host is an IP address, or a name that looks like no other.
+func plainHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	})
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // accountProblem returns what is wrong with the name of an account, or "".

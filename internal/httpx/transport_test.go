@@ -163,3 +163,36 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What a middleware writes into a request's headers stays in that request.
+func TestHeadersAreNotShared(t *testing.T) {
+	t.Parallel()
+	var seen []http.Header
+	c := newClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		seen = append(seen, r.Header.Clone())
+		for _, values := range r.Header {
+			values[0] = "overwritten"
+		}
+		return answer(http.StatusOK, "{}"), nil
+	}))
+	for range 2 {
+		_, err := do(t.Context(), c, write(Pays))
+		require.NoError(t, err)
+	}
+	require.Len(t, seen, 2)
+	assert.Equal(t, seen[0], seen[1])
+	assert.NotEmpty(t, seen[0]["Content-Type"])
+}
+
+// A read is not to be answered by a cache: somebody may pay because of it.
+func TestReadsAreNotCached(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]*operation{"no-cache": read(), "": write(Pays)} {
+		c := newClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			assert.Equal(t, name, r.Header.Get("Cache-Control"))
+			return answer(http.StatusOK, "{}"), nil
+		}))
+		_, err := do(t.Context(), c, o)
+		require.NoError(t, err)
+	}
+}

@@ -30,6 +30,18 @@ func TestBaseURL(t *testing.T) {
 		"http://[::1]:8080":               "http://[::1]:8080/orders",
 		"http://[::1]":                    "http://[::1]/orders",
 		"":                                testBase + "/orders",
+		"https://pay_gateway.test":        "https://pay_gateway.test/orders",
+		"https://xn--gteway-3fg.test":     "https://xn--gteway-3fg.test/orders",
+		"https://gateway.test:65535":      "https://gateway.test:65535/orders",
+		"https://gateway.test/a..b":       "https://gateway.test/a..b/orders",
+		"https://*":                       "",
+		"https://*.gateway.test":          "",
+		"https://g\u0430teway.test":       "", // a Cyrillic letter
+		"https://gateway.test:0":          "",
+		"https://gateway.test:99999":      "",
+		"https://gateway.test/..":         "",
+		"https://gateway.test/a/../b":     "",
+		"https://gateway.test/./a":        "",
 		"http://gateway.test":             "",
 		"http://localhost.gateway.test":   "",
 		"http://127.0.0.1.gateway.test":   "",
@@ -183,7 +195,9 @@ func TestHeaders(t *testing.T) {
 		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "idempotency-key": {testKey}, // see protect
 		"Content-Type": {"application/json"}, "User-Agent": {"refund-go/" + Version},
 	}, seen[0])
-	assert.Equal(t, http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "User-Agent": {"refund-go/" + Version}}, seen[1],
+	assert.Equal(t, http.Header{
+		"Accept": {"application/json"}, "Authorization": {"Bearer y"}, "Cache-Control": {"no-cache"}, "User-Agent": {"refund-go/" + Version},
+	}, seen[1],
 		"one call's headers are not the next one's")
 }
 
