@@ -83,9 +83,8 @@ func (o *Op) Do(ctx context.Context, call Call) (*Result, error) {
 	if err != nil {
 		return nil, x.notSent(refund.ErrInvalidRequest, "path", nil, "the request could not be built")
 	}
-	maps.Copy(req.Header, c.private().header)
+	req.Header = c.private().header.Clone() // a middleware may write to its values
 	maps.Copy(req.Header, call.Header)
-	req.Header = req.Header.Clone() // the values are all requests', and a middleware may write to them
 	if call.Effect == Harmless && call.Method == http.MethodGet {
 		req.Header["Cache-Control"] = []string{"no-cache"} // somebody may pay because of what a cache says
 	}
