@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/multirefund/refund-go/refund"
 )
@@ -23,8 +24,11 @@ type Decision struct {
 	// still appear, and the key paid twice. And it allows it of a refund that is recorded as made: what a person has seen
 	// may be older than the record.
 	Force bool
-	Who   string // who decided; a staff id, no personal data. Required.
-	Why   string // what the decision rests on. Required.
+	// Seen is when it was looked up at the provider; the zero time means now. VerdictNotApplied is about what was sent before:
+	// somebody may have sent the refund again since.
+	Seen time.Time
+	Who  string // who decided; a staff id, no personal data. Required.
+	Why  string // what the decision rests on. Required.
 }
 
 // check returns what is wrong with d.
@@ -76,7 +80,11 @@ func (j *Journal) Decide(ctx context.Context, d Decision) error {
 		if known.Step != StepIntent { // whoever died with a lease may have sent until it was over
 			e = claimed(known, owner(), now, 0)
 		}
-		if early := e.LastSent.Add(r.absenceAfter); d.Verdict == refund.VerdictNotApplied && now.Before(early) && !d.Force {
+		seen := now
+		if !d.Seen.IsZero() {
+			seen = earliest(now, j.clock.toStore(d.Seen))
+		}
+		if early := e.LastSent.Add(r.absenceAfter); d.Verdict == refund.VerdictNotApplied && seen.Before(early) && !d.Force {
 			return fmt.Errorf("%w: the refund was last sent at %s and may appear until %s", ErrDecision, e.LastSent, early)
 		}
 		if d.Verdict == refund.VerdictNotApplied && live(known.State) && !d.Force {

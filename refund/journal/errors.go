@@ -151,7 +151,7 @@ func (c *client) notRecorded(e *Entry, err, storeErr error) *refund.Error {
 func (c *client) signed(e *Entry, err error) *refund.Error {
 	var re *refund.Error
 	if !errors.As(err, &re) {
-		return c.complete(e, &refund.Error{Kind: refund.ErrUnexpected, Err: err, Message: err.Error()})
+		return c.justSent(e, &refund.Error{Kind: refund.ErrUnexpected, Err: err, Message: err.Error()})
 	}
 	attempted := re.Outcome != refund.OutcomeUnknown || re.Attempt.Tries > 0
 	if error(re) == err && attempted && re.Provider != "" && re.IdempotencyKey != "" { //nolint:errorlint // the very value
@@ -160,10 +160,17 @@ func (c *client) signed(e *Entry, err error) *refund.Error {
 	own := *re
 	own.Err = err
 	if !attempted {
-		return c.complete(e, &own)
+		return c.justSent(e, &own)
 	}
 	own.Provider, own.Account, own.Op, own.IdempotencyKey = c.caps.Provider, c.caps.Account, opRefund, e.Key
 	return &own
+}
+
+// justSent is complete for a request that may have gone out until now, and not when e was last sent before.
+func (c *client) justSent(e *Entry, re *refund.Error) *refund.Error {
+	re = c.complete(e, re)
+	re.Attempt.LastSent = time.Now()
+	return re
 }
 
 // complete makes re an unknown outcome of e.

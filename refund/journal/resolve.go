@@ -144,7 +144,7 @@ func (c *client) ask(ctx context.Context, e *Entry, lookOnly bool) (seen refund.
 		if other.RefundID != "" && other.RefundID == seen.Refund.ID {
 			return refund.Resolution{Attempt: seen.Attempt, Why: "the refund that was found is that of the key " + other.Key}, nil
 		}
-		if compared && other.State.open() {
+		if compared && other.outstanding() {
 			return refund.Resolution{Attempt: seen.Attempt, Why: "the refund " + seen.Refund.ID + " that was found may be that of the key " + other.Key}, nil
 		}
 	}

@@ -28,11 +28,6 @@ func (s State) Unfinished() bool {
 	return false
 }
 
-// open reports whether a refund may be there, or still turn up, without anybody knowing which it is.
-func (s State) open() bool {
-	return s == StateSending || s == StateUnknown || s == StateNeedsReview || s == StateNotFound
-}
-
 // Reserves reports whether the amount counts as refunded when the rest of the order is reckoned.
 func (s State) Reserves() bool { return s.Unfinished() || s == StateSucceeded }
 

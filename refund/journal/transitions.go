@@ -42,6 +42,11 @@ func (e *Entry) lookDue() time.Time {
 	return time.Time{}
 }
 
+// outstanding reports whether a refund of e may be at the provider, or still turn up there, without anybody knowing which.
+func (e *Entry) outstanding() bool {
+	return e.State == StateSending || e.State == StateUnknown || e.State == StateNeedsReview || !e.lookDue().IsZero()
+}
+
 // locks reports whether e keeps other refunds of its order from starting.
 func (r *rules) locks(e *Entry, now time.Time) bool {
 	switch e.State {
