@@ -252,6 +252,9 @@ func (c payer) send(ctx context.Context, req *refund.Request, before refund.Atte
 		rest(ctx, timeout)
 		return nil, c.lost(req, attempt)
 	}
+	if before.Tries == 0 {
+		w.answered(c.process, got)
+	}
 	return got, nil
 }
 

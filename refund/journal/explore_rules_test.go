@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/multirefund/refund-go/refund"
@@ -144,6 +145,41 @@ func (w *world) resolved(p *process, since int, key string, seen *refund.Resolut
 	}
 }
 
+// answer is what the provider has told a sender.
+type answer struct {
+	process *process
+	key, id string
+}
+
+func (w *world) answered(p *process, got *refund.Refund) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := ""
+	for _, l := range w.provider.ledger {
+		if l.id == got.ID {
+			key = l.key
+		}
+	}
+	w.answers = append(w.answers, answer{p, key, got.ID})
+}
+
+// checkAnswers: what the provider has told a process that lives on is recorded, whatever others have thought meanwhile.
+func (w *world) checkAnswers() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.answers {
+		id := journal.ID{Provider: w.name, Key: a.key}
+		e, err := w.store.Get(context.Background(), id)
+		known := err == nil && (e.RefundID == a.id || strings.Contains(e.Note, a.id))
+		for event := range w.store.Events(context.Background(), journal.EventFilter{ID: id}) {
+			known = known || event.RefundID == a.id || strings.Contains(event.Note, a.id)
+		}
+		if !known && !a.process.dead {
+			w.wrong("%s was told that %s is %s, and it is not recorded", a.process.name, a.key, a.id)
+		}
+	}
+}
+
 // check is what must hold when nothing is due any more.
 func (w *world) check() {
 	for _, key := range w.keys {
@@ -159,6 +195,10 @@ func (w *world) check() {
 	}
 }
 
+func (w *world) attempted(key string) bool {
+	return slices.ContainsFunc(w.requests, func(s *sentRequest) bool { return s.key == key })
+}
+
 func (w *world) checkEntry(e *journal.Entry) {
 	now := time.Now()
 	paid := w.provider.paid(e.Key, now)
@@ -169,6 +209,8 @@ func (w *world) checkEntry(e *journal.Entry) {
 		w.wrong("%s is stuck: due and not worked on", e.Key)
 	case e.State == journal.StateSending, e.State == journal.StateUnknown:
 		w.wrong("%s is %s for ever", e.Key, e.State)
+	case e.State == journal.StateNeedsReview && w.single && !w.resolves && !w.attempted(e.Key):
+		w.wrong("%s needs review, and nothing was ever sent", e.Key)
 	case e.State == journal.StateNeedsReview && e.Attention == "":
 		w.wrong("%s needs review, and nobody is called", e.Key)
 	}

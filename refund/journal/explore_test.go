@@ -160,7 +160,7 @@ func newWorld(seed uint64, telling bool) *world {
 		w.roles = append(w.roles, &role{world: w, name: name, key: key, tries: tries, play: play, rand: rand.New(rand.NewPCG(seed, stream))})
 	}
 	for i, key := range w.callers {
-		add(string(rune('A'+i)), key, 5, (*role).call)
+		add(string(rune('A'+i)), key, w.tries, (*role).call)
 	}
 	if w.janitor {
 		add("janitor", "", 8, (*role).clean)
@@ -200,6 +200,7 @@ func (w *world) end() {
 	pass(w.maxLag + 3*time.Hour + time.Second)
 	p := w.start("calm")
 	w.settle(p)
+	w.checkAnswers()
 	w.check()
 	for _, key := range w.keys { // what the shop would do about what was not paid
 		w.ask(p, key)
@@ -398,41 +399,28 @@ func (w *world) ask(p *process, key string) {
 	w.heard(p, since, key, got, err)
 }
 
-// decide decides what needs review, by what the ledger says.
+// decide decides what is open, by what the ledger says. That it is too early to tell is for the journal to say.
 func (w *world) decide(p *process, lie bool) {
-	for e, err := range p.journal.Entries(p.ctx, journal.Filter{Attention: true}) {
-		if err != nil {
-			return
-		}
-		if e.State != journal.StateNeedsReview {
+	for _, key := range w.keys {
+		e, err := p.journal.Get(p.ctx, journal.ID{Provider: w.name, Key: key})
+		if err != nil || e.State != journal.StateNeedsReview && e.State != journal.StateUnknown && e.State != journal.StateSending {
 			continue
 		}
 		w.mu.Lock()
 		now := time.Now()
-		d := journal.Decision{Provider: w.name, Key: e.Key, Verdict: refund.VerdictNotApplied, Who: "staff-7", Why: "the ledger"}
+		d := journal.Decision{Provider: w.name, Key: e.Key, Verdict: refund.VerdictNotApplied, Seen: now, Who: "staff-7", Why: "the ledger"}
 		paid := w.provider.paid(e.Key, now)
 		switch {
 		case len(paid) > 0 && !lie:
 			d.Verdict, d.RefundID, d.Pending = refund.VerdictApplied, paid[0].id, w.provider.status(paid[0], now) == refund.StatusPending
 		case len(paid) == 0 && lie:
 			d.Verdict, d.RefundID = refund.VerdictApplied, "wrong"
-		case now.Before(e.LastSent.Add(w.assumed())) && !lie:
-			w.mu.Unlock()
-			continue // the ledger does not tell yet
 		}
 		if lie {
 			d.Force, w.broken, w.lied = true, true, true
 		}
 		w.mu.Unlock()
-		err := p.journal.Decide(p.ctx, d)
+		err = p.journal.Decide(p.ctx, d)
 		w.note("     %s: decides that %s is %s: %v", p.name, e.Key, d.Verdict, err)
 	}
-}
-
-// assumed is how long a refund may take to appear.
-func (w *world) assumed() time.Duration {
-	if w.by == refund.ResolvedByPerson {
-		return max(w.absence, time.Hour) // the journal's own
-	}
-	return w.absence
 }

@@ -63,6 +63,7 @@ func actions() []action {
 		{name: "lose", at: []kind{pointAnswer}, odds: 20},                                     // the answer is lost
 		{name: "panic", at: []kind{pointAnswer}, odds: 3},                                     // the client panics
 		{name: "dark", at: []kind{pointLook}, takes: true, odds: 4},                           // the provider cannot be read for a while
+		{name: "blind", at: []kind{pointLook}, odds: 6},                                       // it shows nothing, once
 		{name: "lag", at: []kind{pointLook}, takes: true, odds: 8},                            // the read shows what was
 	}
 }
@@ -134,6 +135,8 @@ type setup struct {
 	janitor          bool
 	persons          int
 	resolves         bool // callers resolve what is unknown, at times
+	tries            int
+	swarm            map[string]bool // the actions that may be chosen: few, so that they come together often
 	lease            time.Duration
 	inFlight         int
 	shared           bool // all callers are in one process
@@ -171,6 +174,11 @@ func newSetup(seed uint64, only string) setup {
 		s.persons = pick(r, 1, 2)
 	}
 	s.resolves = r.IntN(3) == 0
+	s.tries = pick(r, 5, 5, 10)
+	s.swarm = map[string]bool{}
+	for _, a := range actions() {
+		s.swarm[a.name] = r.IntN(2) == 0
+	}
 	s.lease = pick(r, 15*time.Minute, 15*time.Minute, 4*time.Minute)
 	s.inFlight = pick(r, 64, 1)
 	s.shared = r.IntN(4) == 0
@@ -204,7 +212,9 @@ type world struct {
 	holders   map[string]*process // who was the last to take a key's entry
 	seq       int                 // counts what happened, because time may stand still
 	requests  []*sentRequest
-	nothing   []claim   // who was told that nothing has moved
+	nothing   []claim // who was told that nothing has moved
+	answers   []answer
+	blinded   bool
 	dark      time.Time // until then the provider cannot be read
 	broken    bool      // the world has not kept to what is assumed of it
 	lied      bool      // nor has the person
@@ -485,7 +495,11 @@ func (w *world) choose(ready []*waiter, special bool) choice {
 		if len(ready) > 1 && w.rand.IntN(100) < w.mix {
 			c.pick = w.rand.IntN(len(ready))
 		}
-		if w.rand.IntN(1000) < w.rate {
+		rate := w.rate
+		if k := ready[c.pick].kind; k == pointSend || k == pointAnswer { // it is there that money moves
+			rate *= 3
+		}
+		if w.rand.IntN(1000) < rate {
 			w.chooseAction(&c, ready[c.pick])
 		}
 		if c.act != "" || c.pick != 0 {
@@ -514,7 +528,7 @@ func (w *world) chooseAction(c *choice, one *waiter) {
 	sum := 0
 	var all []action
 	for _, a := range w.actions {
-		if w.allowed(a.name, one) && w.sensible(a.name) {
+		if w.allowed(a.name, one) && w.sensible(a.name) && w.swarm[a.name] {
 			all = append(all, a)
 			sum += a.odds
 		}
@@ -538,6 +552,8 @@ func (w *world) sensible(act string) bool {
 	switch act {
 	case "kill", "orphan":
 		return w.kills < 4
+	case "blind":
+		return !w.blinded
 	case "twice":
 		return w.dedups > 0 || w.by == refund.ResolvedByMarker && w.maxLag == 0
 	}
@@ -605,6 +621,9 @@ func (p *process) read(ctx context.Context, name string) (time.Duration, error) 
 		return 0, ctx.Err()
 	case do.act == "lag":
 		lag = do.d
+	case do.act == "blind": // two looks in a row are assumed to see
+		w.blinded = true
+		return time.Since(w.began) + time.Hour, nil
 	}
 	if w.calm {
 		lag = 0
