@@ -15,14 +15,23 @@ import (
 // back.
 //
 // The refund is accepted, not paid, when this returns: see Refund.State. Nothing deduplicates it, so it is sent once
-// only. Errors are *refund.Error; see HasCode for Digital River's own codes.
+// only. A response that names another order, invoice or Amount is an error whose outcome is unknown. Errors are *refund.Error;
+// see HasCode for Digital River's own codes.
 func (c *Client) CreateRefund(ctx context.Context, req RefundRequest) (*Refund, error) {
 	op := c.http.Op("create refund", refund.Attempt{})
 	if err := req.check(op); err != nil {
 		return nil, err
 	}
-	got, _, err := c.create(ctx, op, &req)
-	return got, err
+	got, res, err := c.create(ctx, op, &req)
+	switch {
+	case err != nil:
+		return nil, err
+	case got.isOfAnother(refund.Order{ID: string(req.OrderID), InvoiceID: string(req.InvoiceID)}):
+		return nil, res.Conflict("the response is a refund of another order or invoice")
+	case req.Amount != nil && got.states() && got.Requested() != req.Amount.money(req.Currency):
+		return nil, res.Conflict("the response is a refund of another amount, %s", got.Requested())
+	}
+	return got, nil
 }
 
 func (c *Client) create(ctx context.Context, op *httpx.Op, req *RefundRequest) (*Refund, *httpx.Result, error) {

@@ -150,6 +150,31 @@ func drain[T any](seq func(func(T, error) bool)) error {
 	return last
 }
 
+// A response that is of something else does not say that this refund was made.
+func TestCreateRefundOfAnother(t *testing.T) {
+	for name, tt := range map[string]struct {
+		response string
+		ok       bool
+	}{
+		"the refund":              {`{"id":"re_1","orderId":"1","currency":"USD","amount":10}`, true},
+		"that states little":      {`{"id":"re_1","currency":"USD"}`, true},
+		"another order":           {`{"id":"re_1","orderId":"2","currency":"USD","amount":10}`, false},
+		"another amount":          {`{"id":"re_1","orderId":"1","currency":"USD","amount":9}`, false},
+		"another currency":        {`{"id":"re_1","orderId":"1","currency":"EUR","amount":10}`, false},
+		"an amount that is items": {`{"id":"re_1","orderId":"1","currency":"USD","items":[{"amount":4},{"amount":6}]}`, true},
+	} {
+		mock := httpmock.NewMockTransport()
+		mock.RegisterResponder(http.MethodPost, "https://api.digitalriver.com/refunds", httpmock.NewStringResponder(http.StatusCreated, tt.response))
+		_, err := newClient(t, mock).CreateRefund(t.Context(), digitalriver.RefundRequest{OrderID: "1", Currency: "USD", Amount: number("10")})
+		if tt.ok {
+			require.NoError(t, err, name)
+			continue
+		}
+		assert.Equal(t, refund.OutcomeUnknown, refund.OutcomeOf(err), "%s: %v", name, err)
+		require.ErrorIs(t, err, refund.ErrConflict, name)
+	}
+}
+
 func TestCreateRefundChecksBeforeSending(t *testing.T) {
 	item := func(r *digitalriver.RefundRequest, change func(*digitalriver.ItemRequest)) {
 		r.Amount, r.Items = nil, []digitalriver.ItemRequest{{ItemID: "1", Amount: number("1")}}
