@@ -38,6 +38,7 @@
 //   - a response without refundId, or one that names another requestId, merchantReference or amount, or an amount that
 //     cannot be read, does not say that the refund was made;
 //   - clocks are less than an hour apart (only for resolving);
+//   - lists of payments take the parameter limit, up to 250, which only older pages and sdk-php have;
 //   - a checkout token is visible ASCII without / \ ? # and %, at most 256;
 //   - the token endpoint refuses credentials with 400 or 401 and OAuth 2's invalid_client (its errors are not documented),
 //     answers within 30 s, and gives tokens that are good until 5 minutes before they expire.
