@@ -171,7 +171,10 @@ func (w *world) checkAnswers() {
 		id := journal.ID{Provider: w.name, Key: a.key}
 		e, err := w.store.Get(context.Background(), id)
 		known := err == nil && (e.RefundID == a.id || strings.Contains(e.Note, a.id))
-		for event := range w.store.Events(context.Background(), journal.EventFilter{ID: id}) {
+		for event, err := range w.store.Events(context.Background(), journal.EventFilter{ID: id}) {
+			if err != nil {
+				w.wrong("the history of %s cannot be read: %v", id.Key, err)
+			}
 			known = known || event.RefundID == a.id || strings.Contains(event.Note, a.id)
 		}
 		if !known && !a.process.dead {
