@@ -95,6 +95,9 @@ func (v *provider) act(req *refund.Request, by *sentRequest) *refund.Refund {
 	}
 	for _, before := range v.ledger {
 		if v.single && before.order == l.order && now.Before(before.locks) {
+			if before.key != l.key && !before.canceled && !w.broken {
+				w.wrong("%s replaces %s, which is %s's", l.key, before.id, before.key)
+			}
 			before.canceled = true
 			w.tell("    %s replaces %s", l.id, before.id)
 		}

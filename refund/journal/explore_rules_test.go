@@ -172,10 +172,7 @@ func (w *world) checkAnswers() {
 		e, err := w.store.Get(context.Background(), id)
 		known := err == nil && (e.RefundID == a.id || strings.Contains(e.Note, a.id))
 		for event, err := range w.store.Events(context.Background(), journal.EventFilter{ID: id}) {
-			if err != nil {
-				w.wrong("the history of %s cannot be read: %v", id.Key, err)
-			}
-			known = known || event.RefundID == a.id || strings.Contains(event.Note, a.id)
+			known = known || err == nil && (event.RefundID == a.id || strings.Contains(event.Note, a.id))
 		}
 		if !known && !a.process.dead {
 			w.wrong("%s was told that %s is %s, and it is not recorded", a.process.name, a.key, a.id)
