@@ -447,7 +447,9 @@ func (c *client) prepare(ctx context.Context, held *hold, req *refund.Request) (
 func (c *client) learned(known Entry, held bool, now time.Time, got *refund.Refund, err *refund.Error) (Entry, bool) {
 	if err != nil {
 		own := *err
+		own.Attempt.LastSent = cmp.Or(own.Attempt.LastSent, time.Now())
 		own.Attempt = c.inStoreTime(own.Attempt)
+		own.Attempt.LastSent = own.Attempt.LastSent.Add(c.journal.clock.behind()) // the last moment that it may have been
 		err = &own
 	}
 	switch {

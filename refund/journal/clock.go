@@ -110,6 +110,16 @@ func (c *clock) local(t time.Time) time.Time {
 	return c.asked.Add(t.Sub(c.read))
 }
 
+// behind is how far the reading may be behind the store's clock: as long as its answer was under way.
+func (c *clock) behind() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if behind := c.at.Sub(c.asked); behind >= time.Second {
+		return behind
+	}
+	return 0
+}
+
 func apartBy(d, a, b time.Duration) bool { return (a - b).Abs() > d }
 
 // trusted returns the time from which on absence and leases may be believed; the zero time means now.
