@@ -141,6 +141,11 @@ func (v *provider) paid(key string, now time.Time) (all []*payment) {
 	return all
 }
 
+// has reports whether the ledger has anything of a key, whatever became of it.
+func (v *provider) has(key string) bool {
+	return slices.ContainsFunc(v.ledger, func(l *payment) bool { return l.key == key })
+}
+
 // timeout is how long a client waits for an answer.
 const timeout = 80 * time.Second
 

@@ -107,7 +107,7 @@ func (w *world) heard(p *process, since int, key string, got *refund.Refund, err
 	w.seq++
 	who, said := p.name, claim{p, key, "", since, w.seq}
 	stands := slices.ContainsFunc(w.provider.paid(key, time.Now()), said.covers)
-	there := slices.ContainsFunc(w.provider.ledger, func(l *payment) bool { return l.key == key })
+	there := w.provider.has(key)
 	if got != nil {
 		w.tell("     %s hears of %s: %s %s", who, key, got.ID, got.Status)
 		switch got.Status {
@@ -188,7 +188,7 @@ func (w *world) check() {
 		switch {
 		case err == nil:
 			w.checkEntry(&e)
-		case slices.ContainsFunc(w.provider.ledger, func(l *payment) bool { return l.key == key }):
+		case w.provider.has(key):
 			w.wrong("%s is paid, and not recorded", key)
 		}
 		w.mu.Unlock()
