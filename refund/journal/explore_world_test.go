@@ -553,7 +553,7 @@ func (w *world) sensible(act string) bool {
 	case "kill", "orphan":
 		return w.kills < 4
 	case "blind":
-		return !w.blinded
+		return !w.blinded && !w.wild // beyond what is assumed one look may be all there is
 	case "twice":
 		return w.dedups > 0 || w.by == refund.ResolvedByMarker && w.maxLag == 0
 	}
