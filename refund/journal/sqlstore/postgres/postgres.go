@@ -72,24 +72,10 @@ func newDatabase(pool *pgxpool.Pool, owned bool) *database {
 
 func (d *database) Dialect() dialect.Dialect {
 	return dialect.Dialect{
-		Migrations: migrations(),
+		Migrations: dialect.Scripts(schema),
 		EventOrder: "tx, id",
 		EventShown: "v.tx < txid_snapshot_xmin(txid_current_snapshot())",
 	}
-}
-
-func migrations() []string {
-	files, err := schema.ReadDir("schema")
-	scripts := make([]string, len(files))
-	for i, file := range files {
-		var script []byte
-		script, err = schema.ReadFile("schema/" + file.Name())
-		scripts[i] = string(script)
-	}
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	return scripts
 }
 
 func (*database) Writers() int { return 2 }

@@ -133,21 +133,7 @@ func code(err error) int {
 }
 
 func (*database) Dialect() dialect.Dialect {
-	return dialect.Dialect{Migrations: migrations(), EventOrder: "id"}
-}
-
-func migrations() []string {
-	files, err := schema.ReadDir("schema")
-	scripts := make([]string, len(files))
-	for i, file := range files {
-		var script []byte
-		script, err = schema.ReadFile("schema/" + file.Name())
-		scripts[i] = string(script)
-	}
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	return scripts
+	return dialect.Dialect{Migrations: dialect.Scripts(schema), EventOrder: "id"}
 }
 
 func (*database) Writers() int { return 1 }

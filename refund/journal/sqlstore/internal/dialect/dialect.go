@@ -3,6 +3,8 @@ package dialect
 
 import (
 	"context"
+	"embed"
+	"io/fs"
 	"time"
 
 	"github.com/multirefund/refund-go/refund/journal"
@@ -47,4 +49,22 @@ type Dialect struct {
 	EventOrder string
 	// EventShown is the condition for an event that nothing earlier will appear beside.
 	EventShown string
+}
+
+// Scripts returns the migrations in a database's folder "schema", by name. It panics if one cannot be read: they are part of
+// the program.
+func Scripts(files embed.FS) []string {
+	names, err := fs.Glob(files, "schema/*.sql")
+	if err != nil {
+		panic(err)
+	}
+	scripts := make([]string, len(names))
+	for i, name := range names {
+		script, err := files.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		scripts[i] = string(script)
+	}
+	return scripts
 }
