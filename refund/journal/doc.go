@@ -38,8 +38,8 @@
 //
 // # Evidence beats verdict
 //
-// That the provider does not show a refund is never final. It counts only later than Capabilities.AbsenceAfter after the last
-// moment at which a request may have gone out, and only if two looks agree, a minute apart. Even then the refund is looked for
+// That the provider does not show a refund is never final. It counts only later than Capabilities.AbsenceAfter (which has to
+// cover what the clocks are apart, too) after the last moment at which a request may have gone out, and only if two looks agree, a minute apart. Even then the refund is looked for
 // again, an hour, a day and a week later, also if the key was sent again meanwhile. Whatever turns up, in a look, in a late
 // answer or by a person's hand, is recorded whatever the state was, and what nobody expected gets Attention: a key that was
 // paid twice, a refund that was found late, one that failed after it had succeeded. Looks never send.
@@ -143,7 +143,8 @@
 //
 // Look at the dashboard of the entry's account for refunds of that order; Note says why, FirstSent and LastSent say when. Then
 // Decide: VerdictApplied if it is there, VerdictNotApplied if it is not (the same key may then be sent again, so wait until the
-// dashboard would show it), VerdictUndetermined to have the provider asked once more. Decide works in any state and needs no
+// dashboard would show it), VerdictUndetermined to have the provider asked once more. Decision.Seen says when you looked, because
+// somebody may have sent it again since. Decide works in any state and needs no
 // client, so that an order can be freed whose provider is gone. Who decided and why is in the history, Events.
 //
 // Alert on Stats.Attention, or on Events, which misses nothing; Options.Observer and Options.Logger say it sooner.

@@ -249,6 +249,9 @@ func (r *rules) unseen(e Entry, now time.Time) Entry {
 	if e.State == StateNotFound && e.lookDue().IsZero() {
 		e.State = StateNotSent
 	}
+	if due := e.lookDue(); !due.IsZero() && !due.After(now) { // nobody was there when it was due: one read does not stand for two
+		return r.rest(e, now, now.Add(apart))
+	}
 	return r.rest(e, now, time.Time{})
 }
 

@@ -237,6 +237,16 @@ func TestMissed(t *testing.T) {
 	assert.Equal(t, StateNotSent, e.State)
 	assert.Zero(t, e.Due)
 
+	e = entryIn(StateNotFound)
+	e.NotFoundAt = noon().Add(-2 * week) // nobody was there to look
+	for i := range 2 {
+		now := noon().Add(time.Duration(i) * apart)
+		e = r.unseen(e, now)
+		require.Equal(t, now.Add(apart), e.Due, "one read does not stand for two")
+		require.Equal(t, StateNotFound, e.State)
+	}
+	assert.Equal(t, StateNotSent, r.unseen(e, e.Due).State)
+
 	e = entryIn(StateUnknown)
 	e.LastSent = time.Time{}
 	assert.Equal(t, StateNeedsReview, r.missed(e, noon(), "not there").State, "nobody knows since when")
