@@ -22,7 +22,7 @@ var schema embed.FS
 
 const (
 	// migrationLock is an arbitrary number: whoever changes the schema or the accounts takes the advisory lock with it.
-	migrationLock = 7236718329847
+	migrationLock int64 = 7236718329847
 	// durable makes the transaction's commit wait for the disk if whoever configured the database thought otherwise. More
 	// than that, such as waiting for a standby, stays as it is configured.
 	durable = "CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END"
