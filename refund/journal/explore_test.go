@@ -63,6 +63,8 @@ func regressions() []regression {
 		{seed: 7754, choices: "8:refuse 14:kill 22:kill 34:kill 37:kill 45:reject 56:late=26h0m0s 87:vanish"},
 		// A person's work was forgotten when a pending refund ended.
 		{seed: 15637, choices: "1:pause=15m0s 8:pause=15m0s 15:kill 22:pause=15m1s 23:pause=19m59s 27:kill 28:kill 42:kill 52:pause=15m0s 57:pause=15m1s 67:pause=15m1s 75:pause=1h0m0s 76:pause=15m1s 79:pause=15m1s 82:pause=15m1s 85:pause=15m0s 87:pause=15m1s 88:pause=1s 97:late=39h57m10s 123:pause=15m1s 126:pause=2h0m0s 140:pause=45s 147:pause=13m0s 150:pause=15m1s 189:pause=15m0s"},
+		// A second payment that a look could not judge was silent where somebody had to look for another reason.
+		{seed: 100548037, choices: "4:fail 10:fail 13:kill 20:orphan=26h0m0s 30:fail 43:kill 58:orphan=26h0m0s"},
 	}
 }
 

@@ -258,7 +258,7 @@ func (r *rules) unseen(e Entry, now time.Time) Entry {
 // doubted is e after a look, of those that go on after a verdict, that shows what only a person can judge: another refund that
 // may be this one, too.
 func (r *rules) doubted(e Entry, now time.Time, why string) Entry {
-	if e.Attention == "" {
+	if e.State != StateNeedsReview { // also over another reason, such as that it was found late: this one may be a second payment
 		e.attend(AttentionReview, why)
 	}
 	return r.unseen(e, now)

@@ -395,6 +395,20 @@ func TestPolling(t *testing.T) {
 	assert.Zero(t, e.Due)
 }
 
+// What a later look cannot judge may be a second payment: it is for a person, whatever else he has to look at.
+func TestDoubted(t *testing.T) {
+	t.Parallel()
+	for before, want := range map[Attention]Attention{
+		"": AttentionReview, AttentionFoundLate: AttentionReview, AttentionStuck: AttentionReview, AttentionPaidTwice: AttentionPaidTwice,
+	} {
+		e := entryIn(StateSucceeded)
+		e.Attention, e.NotFoundAt = before, noon().Add(-time.Hour)
+		got := table().doubted(e, noon(), "several may be it")
+		assert.Equal(t, want, got.Attention, before)
+		assert.Equal(t, 1, got.Looks)
+	}
+}
+
 func TestPutOff(t *testing.T) {
 	t.Parallel()
 	r := table()
