@@ -174,7 +174,7 @@ func TestIsolation(t *testing.T) {
 // Somebody else holds what a group needs, and needs what the group holds.
 func TestDeadlock(t *testing.T) {
 	dsn := cluster.DSN(t)
-	execute(t, dsn, "ALTER DATABASE %s SET deadlock_timeout = '20ms'")
+	execute(t, dsn, "ALTER DATABASE %s SET deadlock_timeout = '2s'") // a server looks once, and both have to wait by then
 	s := opened(t, dsn)
 	entries := many(2, "k")
 	write(t, s, entries...)
