@@ -40,8 +40,8 @@ func (c canceling) CancelRefund(ctx context.Context, ref refund.Ref) (got *refun
 	case err != nil:
 		return nil, c.notCanceled(&entry, refund.ErrUnavailable, err)
 	}
-	canceled, ended := outlive(ctx, c.journal, func(ctx context.Context) outcome { return c.cancel(ctx, held) })
-	if !ended {
+	canceled, told := outlive(ctx, c.journal, func(ctx context.Context, tell func(outcome)) { tell(c.cancel(ctx, held)) })
+	if !told {
 		return nil, c.of(&entry, &refund.Error{Kind: refund.ErrInFlight, Message: "the call goes on without its caller", Err: ctx.Err()})
 	}
 	return canceled.got, canceled.err

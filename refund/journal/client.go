@@ -290,41 +290,34 @@ type outcome struct {
 
 // carryOut sends the refund that held is of. It does not stop when ctx ends: then the caller hears that it is in flight.
 func (c *client) carryOut(ctx context.Context, held hold, req *refund.Request) (*refund.Refund, error) {
-	told := make(chan outcome, 1)
-	c.journal.working.Go(func() {
+	o, told := outlive(ctx, c.journal, func(ctx context.Context, tell func(outcome)) {
 		defer func() { <-c.slots }()
-		defer close(told)
-		c.perform(context.WithoutCancel(ctx), held, req, func(got *refund.Refund, err error) {
+		c.perform(ctx, held, req, func(got *refund.Refund, err error) { tell(outcome{got, err}) })
+	})
+	if !told {
+		return nil, c.inFlight(&held.entry, ctx.Err())
+	}
+	return o.got, o.err
+}
+
+// outlive runs f to its end, also when ctx ends, and returns what f tells first. told is false if ctx has ended by then, or if f
+// ends without a word.
+func outlive[T any](ctx context.Context, j *Journal, f func(ctx context.Context, tell func(T))) (value T, told bool) {
+	words := make(chan T, 1)
+	j.working.Go(func() {
+		defer close(words)
+		f(context.WithoutCancel(ctx), func(word T) {
 			select {
-			case told <- outcome{got, err}:
-			default: // told before that it was not recorded
+			case words <- word:
+			default: // it has told something before
 			}
 		})
 	})
 	select {
-	case o, ok := <-told:
-		if !ok {
-			return nil, c.inFlight(&held.entry, nil)
-		}
-		return o.got, o.err
-	case <-ctx.Done():
-		return nil, c.inFlight(&held.entry, ctx.Err())
-	}
-}
-
-// outlive runs f to its end, also when ctx ends while it is waited for. ended is false if it has not ended by then, or never
-// will.
-func outlive[T any](ctx context.Context, j *Journal, f func(context.Context) T) (value T, ended bool) {
-	done := make(chan T, 1)
-	j.working.Go(func() {
-		defer close(done)
-		done <- f(context.WithoutCancel(ctx))
-	})
-	select {
-	case value, ended = <-done:
+	case value, told = <-words:
 	case <-ctx.Done():
 	}
-	return value, ended
+	return value, told
 }
 
 // settled is what settle returns.
@@ -335,12 +328,12 @@ type settled struct {
 
 // settleNow is settle for a caller who waits for it. The error is that of a caller who has to wait longer, or nil.
 func (c *client) settleNow(ctx context.Context, held hold, lookOnly bool) (Entry, error) {
-	s, ended := outlive(ctx, c.journal, func(ctx context.Context) settled {
+	s, told := outlive(ctx, c.journal, func(ctx context.Context, tell func(settled)) {
 		e, err := c.settle(ctx, held, lookOnly)
-		return settled{e, err}
+		tell(settled{e, err})
 	})
 	switch {
-	case !ended:
+	case !told:
 		return held.entry, c.inFlight(&held.entry, ctx.Err())
 	case s.err != nil:
 		return s.entry, c.unknown(&s.entry, s.err)

@@ -264,7 +264,7 @@ func (r *rules) doubted(e Entry, now time.Time, why string) Entry {
 	return r.unseen(e, now)
 }
 
-// put off is e after work that could not be done: it is tried again after a while.
+// putOff is e after work that could not be done: it is tried again after a while.
 func (r *rules) putOff(e Entry, now time.Time, why string, poison bool) Entry {
 	wait := r.backoff[min(e.Checks, len(r.backoff)-1)]
 	e.Checks++
