@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/multirefund/refund-go/refund/journal"
@@ -35,18 +37,17 @@ func (s *Store) Write(ctx context.Context, changes []journal.Change) ([]journal.
 	return results, wrap("write", err)
 }
 
-// Claim implements journal.Store.
+// Claim implements journal.Store. No database promises an order of what it has updated.
 func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]journal.Entry, error) {
 	entries, err := s.db.Claim(ctx, c)
+	slices.SortFunc(entries, func(a, b journal.Entry) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) })
 	return entries, wrap("claim", err)
 }
-
-const getQuery = "SELECT " + row.Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND key = $3"
 
 // Get implements journal.Store.
 func (s *Store) Get(ctx context.Context, id journal.ID) (journal.Entry, error) {
 	var found []journal.Entry
-	err := s.db.Query(ctx, getQuery, []any{id.Provider, id.Account, id.Key}, into(&found, row.ScanEntry))
+	err := s.db.Query(ctx, row.Get, []any{id.Provider, id.Account, id.Key}, into(&found, row.ScanEntry))
 	switch {
 	case err != nil:
 		return journal.Entry{}, wrap("get", err)

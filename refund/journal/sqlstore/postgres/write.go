@@ -23,7 +23,7 @@ type statements struct {
 	types                         []string // of the arrays
 	insert, update                string   // many changes at once; the arguments are arrays
 	insertOne, updateOne, takeOne [2]string
-	get, holder, claim            string
+	claim                         string
 }
 
 // The planner knows nothing of arrays that it has not seen yet. With a plan that it makes for all of them: an update looks up
@@ -97,9 +97,6 @@ func newStatements() statements {
 		insertOne: variants(insertOne, 1+len(fixed)+len(changing)),
 		updateOne: variants(updateOne, 4+len(changing)),
 		takeOne:   variants(updateOne+" AND "+free, 4+len(changing)),
-		get:       "SELECT " + row.Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND key = $3",
-		holder: "SELECT " + row.Entry + " FROM refund_entries" +
-			" WHERE provider = $1 AND account = $2 AND order_key = $3 AND order_lock AND key <> $4",
 		// The time is that of the statement, which is one for all rows and can be looked up in an index; it waits for nobody.
 		claim: "WITH d AS (SELECT id FROM refund_entries WHERE provider = $1 AND account = $2 AND due IS NOT NULL" +
 			" AND due <= statement_timestamp() - $3::bigint * interval '1 microsecond'" +
@@ -361,7 +358,7 @@ func (w *writing) explain(ctx context.Context, group []int) (rest []int, err err
 	}
 	own, err := w.look(ctx, group, func(i int) (query string, args []any) {
 		e := &w.changes[i].Entry
-		return w.get, []any{e.Provider, e.Account, e.Key}
+		return row.Get, []any{e.Provider, e.Account, e.Key}
 	})
 	if err != nil {
 		return nil, err
@@ -384,7 +381,7 @@ func (w *writing) explain(ctx context.Context, group []int) (rest []int, err err
 		if own[i] != nil {
 			e = own[i] // an order stays what it was
 		}
-		return w.holder, []any{e.Provider, e.Account, e.OrderKey(), e.Key}
+		return row.Holder, []any{e.Provider, e.Account, e.OrderKey(), e.Key}
 	})
 	return slices.DeleteFunc(rest, func(i int) bool {
 		if holders[i] != nil {
@@ -435,6 +432,5 @@ func (d *database) Claim(ctx context.Context, c journal.Claim) (claimed []journa
 	if err != nil {
 		return nil, named(err)
 	}
-	slices.SortFunc(claimed, func(a, b journal.Entry) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) })
 	return claimed, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/multirefund/refund-go/refund"
 	"github.com/multirefund/refund-go/refund/journal"
 	"github.com/multirefund/refund-go/refund/journal/sqlstore"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/row"
 	"github.com/multirefund/refund-go/refund/journal/sqlstore/postgres/postgrestest"
 )
 
@@ -301,8 +302,8 @@ func TestPlans(t *testing.T) {
 		"take":               {statements.takeOne[0], []string{key}},
 		"take with an event": {statements.takeOne[1], []string{key}},
 		"claim":              {statements.claim, []string{due, "refund_entries_pkey"}},
-		"get":                {statements.get, []string{key}},
-		"holder":             {statements.holder, []string{order}},
+		"get":                {row.Get, []string{key}},
+		"holder":             {row.Holder, []string{order}},
 	} {
 		tx, err := conn.Begin(t.Context())
 		require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/multirefund/refund-go/refund/journal"
 	"github.com/multirefund/refund-go/refund/journal/journaltest"
 	"github.com/multirefund/refund-go/refund/journal/sqlstore"
+	"github.com/multirefund/refund-go/refund/journal/sqlstore/internal/row"
 )
 
 // opened opens a migrated store on the file at path.
@@ -80,8 +81,8 @@ func TestPlans(t *testing.T) {
 	const key = "SEARCH refund_entries USING INDEX sqlite_autoindex_refund_entries_1 (provider=? AND account=? AND key=?)"
 	for query, want := range map[string][]string{
 		findQuery:           {key},
-		getQuery:            {key},
-		holderQuery:         {"SEARCH refund_entries USING INDEX refund_entries_order_lock (provider=? AND account=? AND order_key=?)"},
+		row.Get:             {key},
+		row.Holder:          {"SEARCH refund_entries USING INDEX refund_entries_order_lock (provider=? AND account=? AND order_key=?)"},
 		d.stmts.updateQuery: {"SEARCH refund_entries USING INTEGER PRIMARY KEY (rowid=?)"},
 		claimQuery: {
 			"SEARCH refund_entries USING INTEGER PRIMARY KEY (rowid=?)", "LIST SUBQUERY 1",

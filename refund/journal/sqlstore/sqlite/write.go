@@ -22,9 +22,6 @@ const (
 	claimQuery = "UPDATE refund_entries SET owner = $6, lease = $3 + $7," +
 		" last_sent = coalesce(max(last_sent, lease), last_sent, lease), version = version + 1, updated = $3" +
 		" WHERE id IN (" + claimed + ") RETURNING " + row.Entry
-	getQuery    = "SELECT " + row.Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND key = $3"
-	holderQuery = "SELECT " + row.Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND order_key = $3" +
-		" AND order_lock AND key <> $4"
 )
 
 func placeholders(columns string) string {
@@ -139,7 +136,7 @@ func (s *statements) find(id journal.ID) (rowID, version int64, err error) {
 
 // explain finds out what is in the way of a change that was not made. Nothing has changed since: the transaction still runs.
 func explain(ctx context.Context, conn *sql.Conn, e *journal.Entry) (journal.Result, error) {
-	own, known, err := look(ctx, conn, getQuery, e.Provider, e.Account, e.Key)
+	own, known, err := look(ctx, conn, row.Get, e.Provider, e.Account, e.Key)
 	switch {
 	case err != nil:
 		return journal.Result{}, err
@@ -150,7 +147,7 @@ func explain(ctx context.Context, conn *sql.Conn, e *journal.Entry) (journal.Res
 	case known:
 		e = &own // an order stays what it was
 	}
-	holder, _, err := look(ctx, conn, holderQuery, e.Provider, e.Account, e.OrderKey(), e.Key)
+	holder, _, err := look(ctx, conn, row.Holder, e.Provider, e.Account, e.OrderKey(), e.Key)
 	return journal.Result{Err: journal.ErrOrderBusy, Entry: holder}, err
 }
 
@@ -184,6 +181,5 @@ func (d *database) Claim(ctx context.Context, c journal.Claim) (claimed []journa
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(claimed, func(a, b journal.Entry) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) })
 	return claimed, nil
 }

@@ -19,6 +19,10 @@ const (
 		"refund_created, locks_at, expires_at, failure_reason, kind, code, note, updated"
 	// Entry are the columns that ScanEntry reads.
 	Entry = Fixed + ", " + Changing
+	// Get reads the entry with a provider, an account and a key.
+	Get = "SELECT " + Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND key = $3"
+	// Holder reads the entry that has the lock of a provider's, an account's and an order's key, unless it has that key.
+	Holder = "SELECT " + Entry + " FROM refund_entries WHERE provider = $1 AND account = $2 AND order_key = $3 AND order_lock AND key <> $4"
 	// Event are the columns of refund_events in the order of EventValues. Before them stands the entry's row id.
 	Event = "version, at, from_state, to_state, attention, refund_id, note, decided_by"
 )
