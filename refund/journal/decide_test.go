@@ -285,3 +285,26 @@ func TestTwoDecide(t *testing.T) {
 		assert.Equal(t, []journal.State{journal.StateNotSent, journal.StateSucceeded}, decided)
 	})
 }
+
+// TestDecideByWhatWasSeen: what somebody has not seen says nothing of what was sent after he looked.
+func TestDecideByWhatWasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, &fake{refund: lose, resolve: absent, resolvedBy: refund.ResolvedByMarker})
+		b.try(t, "k")
+		b.lose(t, "k") // until looks have not found it
+		d := decision("k", refund.VerdictNotApplied)
+		d.Seen = time.Now()
+		pass(time.Hour)
+		b.try(t, "k") // somebody sends it again
+		sent := b.entry(t, "k").LastSent
+		require.True(t, sent.After(d.Seen))
+		pass(3 * time.Hour)
+		require.Equal(t, journal.StateUnknown, b.entry(t, "k").State)
+		require.ErrorIs(t, b.journal.Decide(t.Context(), d), journal.ErrDecision)
+		d.Seen = sent.Add(30 * time.Minute)
+		require.ErrorIs(t, b.journal.Decide(t.Context(), d), journal.ErrDecision, "it may have appeared since")
+		d.Seen = sent.Add(time.Hour)
+		require.NoError(t, b.journal.Decide(t.Context(), d))
+		assert.Equal(t, journal.StateNotSent, b.entry(t, "k").State)
+	})
+}
