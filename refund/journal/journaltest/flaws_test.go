@@ -776,7 +776,7 @@ func late(loss error, applies func(*journal.Entry) bool) spoiler {
 		known, err := s.Get(ctx, e.ID())
 		free := !busy && (err != nil && e.Version == 1 || err == nil && known.Version == e.Version-1)
 		if free {
-			<-time.After(2 * time.Millisecond) // the gap that everybody else falls into
+			<-time.After(10 * time.Millisecond) // the gap that everybody else falls into
 		}
 		results, err := s.Write(ctx, all)
 		if err == nil && free && errors.Is(results[0].Err, loss) {
@@ -809,7 +809,7 @@ func raceFlaws() map[string]flaw {
 				return &flawed{Store: s, add: func(ctx context.Context, a journal.Account, first bool) error {
 					known, err := s.Accounts(ctx)
 					free := err == nil && !slices.ContainsFunc(known, func(other journal.Account) bool { return other.Provider == a.Provider })
-					<-time.After(time.Millisecond)
+					<-time.After(100 * time.Millisecond)
 					return s.AddAccount(ctx, a, first && !free)
 				}}
 			},
